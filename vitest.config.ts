@@ -1,0 +1,29 @@
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config'
+
+/** Siblings resolve from source through the paths of tsconfig.json: no build is needed to test. */
+const project = (test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
+  resolve: { tsconfigPaths: true },
+  test: { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000, ...test },
+})
+
+export default defineConfig({
+  test: {
+    // At the root, not per project: the servers start once per run and every project gets their addresses.
+    globalSetup: ['test-matrix/services/global-setup.ts'],
+    maxWorkers: 2,
+    retry: 0,
+    allowOnly: false,
+    reporters: ['default', './tools/tally-reporter.ts'],
+    projects: [
+      project({
+        name: 'unit',
+        include: ['packages/*/test/**/*.test.ts', 'test-matrix/*/unit/**/*.test.ts', 'tools/**/*.test.ts'],
+        typecheck: { enabled: true, include: ['packages/*/test/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+      }),
+      // Needs a real PostgreSQL or Kafka.
+      project({ name: 'servers', include: ['packages/*/test-servers/**/*.test.ts', 'test-matrix/conformance/**/*.test.ts'] }),
+      // One at a time: kills, pauses and long contended runs.
+      project({ name: 'faults', include: ['test-matrix/faults/**/*.test.ts'], fileParallelism: false, testTimeout: 300_000 }),
+    ],
+  },
+})

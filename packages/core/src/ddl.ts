@@ -1,0 +1,52 @@
+import { quoteIdentifier, type Dialect } from './statement.js'
+import {
+  qualifiedName,
+  resolveTable,
+  tableDefinition,
+  tableKinds,
+  tableName,
+  type Column,
+  type OutboxTable,
+  type TableDefinition,
+  type TableOptions,
+} from './table.js'
+
+/**
+ * The statements that create the base schema - outbox, lease and held tables - in order, without semicolons.
+ * Each is one statement, to be run on its own.
+ */
+export function createTablesSql(dialect: Dialect, options: TableOptions = {}): string[] {
+  const table = resolveTable(options)
+  return tableKinds.flatMap((kind) => createTable(dialect, table, tableDefinition(table, kind)))
+}
+
+/** The statements that drop the base schema; undoes {@link createTablesSql}. */
+export function dropTablesSql(dialect: Dialect, options: TableOptions = {}): string[] {
+  const table = resolveTable(options)
+  return [...tableKinds]
+    .reverse()
+    .map((kind) => `drop table if exists ${qualifiedName(table, dialect, kind)}`)
+}
+
+function createTable(dialect: Dialect, table: OutboxTable, definition: TableDefinition): string[] {
+  const target = qualifiedName(table, dialect, definition.kind)
+  const lines = definition.columns.map((column) => columnSql(dialect, column))
+  lines.push(`primary key (${quoteIdentifier(dialect, definition.primaryKey)})`)
+  const suffix = dialect === 'mysql' ? ' engine = InnoDB' : ''
+  return [
+    `create table ${target} (\n  ${lines.join(',\n  ')}\n)${suffix}`,
+    ...definition.indexes.map((index) => {
+      const name = quoteIdentifier(dialect, `${tableName(table, definition.kind)}_${index.suffix}`)
+      return `create index ${name} on ${target} (${index.columns.map((column) => quoteIdentifier(dialect, column)).join(', ')})`
+    }),
+  ]
+}
+
+function columnSql(dialect: Dialect, column: Column): string {
+  const parts = [quoteIdentifier(dialect, column.name), column.type[dialect]]
+  if (!column.nullable) parts.push('not null')
+  if (column.identity === true)
+    parts.push(dialect === 'postgres' ? 'generated always as identity' : 'auto_increment')
+  if (column.default !== undefined) parts.push(`default ${column.default[dialect]}`)
+  return parts.join(' ')
+}

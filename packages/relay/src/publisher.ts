@@ -1,0 +1,36 @@
+import type { OutboxError, StoredEvent } from '@outboxkit/core'
+
+/**
+ * What became of one event.
+ * - `published`: the broker has acknowledged it.
+ * - `retry`: transient, or nothing is wrong with this event; it may or may not have been written.
+ * - `reject`: this event can never be published as it is.
+ */
+export type Outcome =
+  | { readonly status: 'published' }
+  | { readonly status: 'retry'; readonly error: OutboxError; readonly topic: string | null }
+  | { readonly status: 'reject'; readonly error: OutboxError; readonly topic: string | null }
+
+/**
+ * Publishes events. Not its job: attempts, back-off, policy. Never throws for a single event's sake.
+ */
+export interface Publisher {
+  /** For logs and health. Never a secret. */
+  readonly name: string
+  /**
+   * Publishes `events` in order per key and resolves with one outcome per event, in the same sequence.
+   *
+   * Within one call, once an event of a key (aggregate type and id) is not published, no later event of that
+   * key going to the same topic is published: it gets `retry`. An aborted signal ends the call soon with
+   * `retry` for what has no answer yet.
+   */
+  publish(
+    events: readonly StoredEvent[],
+    options: { readonly signal: AbortSignal },
+  ): Promise<readonly Outcome[]>
+  /** The topic that an event goes to, or `null` when that cannot be said (an undecodable row). */
+  topicOf(event: StoredEvent): string | null
+  /** Connects and checks what can be checked at start. Optional: `publish` connects as well. */
+  open?(): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,115 @@
+import type { StoredEvent } from '@outboxkit/core'
+
+/** Proof of ownership; every statement that makes rows leave carries it. */
+export interface Lease {
+  /** Random id of the owning process. */
+  readonly owner: string
+  /** Fencing token: one higher at every acquisition. */
+  readonly epoch: number
+}
+
+/** What a look at the lease shows; a standby compares `epoch` and `renewals` between two looks. */
+export interface LeaseState {
+  readonly owner: string | null
+  readonly epoch: number
+  readonly renewals: number
+  /** By the database's clock. */
+  readonly expired: boolean
+}
+
+/**
+ * The lease of one outbox table, kept in `<outbox>_lease`. Statements only; when to acquire, renew and give up
+ * is decided in `lease.ts`.
+ */
+export interface LeaseStore {
+  look(): Promise<LeaseState>
+  /**
+   * Takes the lease when nobody owns it, when it has expired by the database's clock, or - `unchangedSince`
+   * given - when epoch and renewals are still what that earlier look showed. `undefined`: somebody else has it.
+   */
+  acquire(request: {
+    owner: string
+    termMs: number
+    unchangedSince?: Pick<LeaseState, 'epoch' | 'renewals'> | undefined
+  }): Promise<{ lease: Lease; unclean: boolean } | undefined>
+  /** False: the lease is lost. */
+  renew(lease: Lease, termMs: number): Promise<boolean>
+  /** Empties the owner, if it is still ours, so that a standby can take over at once. */
+  release(lease: Lease): Promise<void>
+  close(): Promise<void>
+}
+
+/** Events in position order. */
+export interface Batch {
+  readonly events: readonly StoredEvent[]
+  /** More rows were there than the bounds let through: read again at once. */
+  readonly truncated: boolean
+  /** Who answered: changes when the server restarts, fails over or is another one. */
+  readonly fingerprint: string
+}
+
+export type HeldKind = 'key' | 'topic' | 'time'
+
+/** What waits together: all events of a key, or of a topic. */
+export interface HeldScope {
+  readonly kind: HeldKind
+  readonly scope: string
+}
+
+export interface HeldEvent extends HeldScope {
+  readonly event: StoredEvent
+  /** Stable code of the reason, e.g. `OUTBOX_PUBLISH_REJECTED`. */
+  readonly code: string
+  /** For people. Never a secret. */
+  readonly reason: string
+  readonly attempts: number
+}
+
+/** What leaves the outbox table, in one transaction that has locked the lease row. */
+export interface Settlement {
+  /** Published (or skipped by policy): the rows are deleted. */
+  readonly done: readonly StoredEvent[]
+  /** Moved to the held table. */
+  readonly held: readonly HeldEvent[]
+}
+
+/** A row of the held table as the owner reads it while draining. */
+export interface HeldRow extends HeldEvent {
+  readonly request: 'retry' | 'discard' | null
+}
+
+/**
+ * Reads one outbox table for one owner at a time. Not its job: deciding what happens to an event, retrying,
+ * waiting between polls, renewing the lease.
+ *
+ * After any error thrown by `read` or `settle`, or a changed fingerprint, the caller drops everything, calls
+ * `close()` and later `open()` again: what a source keeps in memory is rebuilt from the table.
+ */
+export interface Source {
+  /** For logs and health: which database, which table. Never a secret. */
+  readonly name: string
+  readonly leases: LeaseStore
+  /** Connects and checks that the table can be read in order. Throws `OUTBOX_SOURCE_UNSUPPORTED` if not. */
+  open(lease: Lease): Promise<void>
+  /**
+   * The next events, none of which was returned before by this opened source and none of which lies before an
+   * unread event of the same key. Returns at once; an empty batch means: nothing new now.
+   */
+  read(signal: AbortSignal): Promise<Batch>
+  /** Throws `OUTBOX_LEASE_LOST` when the lease is not ours any more; then nothing has changed. */
+  settle(settlement: Settlement): Promise<void>
+  /** Scopes that have held rows. */
+  heldScopes(): Promise<readonly HeldScope[]>
+  /** The first rows of a held scope, in position order. */
+  readHeld(scope: HeldScope, limit: number): Promise<readonly HeldRow[]>
+  /** The scopes whose rows a person has asked to retry or to discard. */
+  requestedScopes(): Promise<readonly HeldScope[]>
+  /**
+   * Deletes rows of a held scope (published or discarded), under the lease. Returns true when the scope has no
+   * rows left, found in the same transaction: only then may new events of the scope be published directly.
+   */
+  settleHeld(scope: HeldScope, done: readonly StoredEvent[]): Promise<boolean>
+  /** Rows in the outbox (at most `atMost` are counted) and the age of the oldest in ms, by the database's clock. */
+  backlog(atMost: number): Promise<{ rows: number; oldestAgeMs: number | null }>
+  close(): Promise<void>
+}

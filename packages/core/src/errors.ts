@@ -66,5 +66,5 @@ export class OutboxError extends Error {
 /** True for an {@link OutboxError} of any loaded copy of Outboxkit; with `code`, only for that one. */
 export function isOutboxError(error: unknown, code?: OutboxErrorCode): error is OutboxError {
   if (typeof error !== 'object' || error === null || !(mark in error)) return false
-  return code === undefined || (error as OutboxError).code === code
+  return code === undefined || (error as { code?: unknown }).code === code
 }

@@ -10,4 +10,9 @@ export interface SqlExecutor {
   execute(statement: SqlStatement): Promise<unknown>
   /** Throws `OUTBOX_TRANSACTION_ENDED` when the transaction is known to have ended. */
   assertOpen?(): void
+  /**
+   * True when it is known that no statement of the transaction has failed (PostgreSQL aborts a transaction at
+   * the first failed statement). False or undefined: not known, which costs one round trip before COMMIT.
+   */
+  isHealthy?(): boolean | undefined
 }

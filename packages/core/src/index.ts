@@ -33,3 +33,25 @@ export {
 } from './table.js'
 export { createTablesSql, dropTablesSql } from './ddl.js'
 export { scopeOf, sizeOf, type AggregateId, type OutboxEvent, type StoredEvent } from './event.js'
+export {
+  defineEvents,
+  typed,
+  type Catalogue,
+  type CatalogueEvent,
+  type EventDefinition,
+  type EventDefinitions,
+  type EventOf,
+  type JsonCompatible,
+  type PayloadDefinition,
+  type PayloadInput,
+  type PayloadOutput,
+  type TypedPayload,
+} from './catalogue.js'
+export type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js'
+export { uuidv7 } from './uuid.js'
+export { rejectUnknownKeys } from './known-keys.js'
+export type { BigIntPolicy } from './json.js'
+export type { PreparedEvent } from './prepare.js'
+export { insertEvents } from './insert.js'
+export { emitAmbient, Outbox, type Emit, type EventsOf, type OutboxOptions } from './outbox.js'
+export { markHandle, runInScope, scopeOfHandle, TransactionScope } from './transaction.js'

@@ -1,0 +1,155 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Catalogue, EventOf } from './catalogue.js'
+import { OutboxError } from './errors.js'
+import { scopeOf, type OutboxEvent } from './event.js'
+import type { SqlExecutor } from './executor.js'
+import { insertEvents, lockKeyStatement } from './insert.js'
+import type { BigIntPolicy } from './json.js'
+import { rejectUnknownKeys } from './known-keys.js'
+import { prepareEvents, type PreparedEvent, type PrepareOptions } from './prepare.js'
+import { resolveTable, type OutboxTable, type TableOptions } from './table.js'
+import type { TransactionScope } from './transaction.js'
+
+/** Options of `withOutbox` and `createEmit`, the same for every ORM. */
+export interface OutboxOptions {
+  /** Where the outbox table is. Default: `outbox` in the connection's schema, JSON payloads. */
+  readonly table?: TableOptions | undefined
+  /** The catalogue that events are checked against, in types and at run time. Default: any event. */
+  readonly events?: Catalogue | undefined
+  /**
+   * Largest payload in bytes of UTF-8. Default 900,000: with key and headers that stays below the 1,000,012
+   * bytes that Kafka takes by default.
+   */
+  readonly maxPayloadBytes?: number | undefined
+  /** A BigInt inside a JSON payload: `error` (default), or stored as a decimal `string`. */
+  readonly bigint?: BigIntPolicy | undefined
+  /**
+   * Takes a lock per aggregate inside `emit`, for applications that emit before they write the aggregate's row.
+   * Default false. PostgreSQL only.
+   */
+  readonly lockKey?: boolean | undefined
+  /** Adds `outbox.emit()` to the handle, which finds the current transaction by itself. Default false. */
+  readonly ambient?: boolean | undefined
+  /** Told of every failing `afterCommit` hook. Default: a process warning. The commit stands in any case. */
+  readonly onAfterCommitError?: ((error: unknown) => void) | undefined
+}
+
+/** The events that `emit` accepts under the options `O`. */
+export type EventsOf<O extends OutboxOptions> = O extends { readonly events: infer C extends Catalogue }
+  ? EventOf<C>
+  : OutboxEvent
+
+/** `emit` on a transaction: one event gives its id, several give their ids and cost one INSERT. */
+export interface Emit<E> {
+  (event: E): Promise<string>
+  (events: readonly E[]): Promise<string[]>
+}
+
+const optionKeys = [
+  'table',
+  'events',
+  'maxPayloadBytes',
+  'bigint',
+  'lockKey',
+  'ambient',
+  'onAfterCommitError',
+] as const
+const defaultMaxPayloadBytes = 900_000
+
+/** Resolved options and what follows from them. Adapters make one per `withOutbox` or `createEmit`. */
+export class Outbox {
+  readonly table: OutboxTable
+  readonly lockKey: boolean
+  readonly ambient: AsyncLocalStorage<TransactionScope> | undefined
+  readonly reportAfterCommitError: (error: unknown) => void
+  readonly #prepare: PrepareOptions
+
+  /** Throws `OUTBOX_OPTION_INVALID`. */
+  constructor(options: OutboxOptions = {}) {
+    rejectUnknownKeys(options, optionKeys, 'The outbox')
+    const maxPayloadBytes = options.maxPayloadBytes ?? defaultMaxPayloadBytes
+    if (!Number.isSafeInteger(maxPayloadBytes) || maxPayloadBytes < 1)
+      throw new OutboxError(
+        'OUTBOX_OPTION_INVALID',
+        `maxPayloadBytes must be a positive whole number of bytes, got ${String(maxPayloadBytes)}.`,
+      )
+    const bigint = options.bigint ?? 'error'
+    if (bigint !== 'error' && bigint !== 'string')
+      throw new OutboxError(
+        'OUTBOX_OPTION_INVALID',
+        `bigint must be 'error' or 'string', got ${JSON.stringify(bigint)}.`,
+      )
+    this.table = resolveTable(options.table)
+    this.lockKey = options.lockKey ?? false
+    this.ambient = options.ambient === true ? new AsyncLocalStorage() : undefined
+    this.reportAfterCommitError = options.onAfterCommitError ?? warnOfHook
+    this.#prepare = { payload: this.table.payload, events: options.events, maxPayloadBytes, bigint }
+  }
+
+  /** Checks and freezes. Throws before any SQL is sent. */
+  prepare(events: readonly OutboxEvent[]): PreparedEvent[] {
+    return prepareEvents(events, this.#prepare)
+  }
+
+  /** Inserts prepared events in order, in the transaction of `executor`. */
+  async insert(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
+    if (events.length === 0) return
+    if (this.lockKey) await this.#lockKeys(executor, events)
+    for (const statement of insertEvents(this.table, executor.dialect, events))
+      await executor.execute(statement)
+  }
+
+  /** For handles whose end nobody can see: checks, then starts the INSERT at once. */
+  emitNow(executor: SqlExecutor, input: OutboxEvent | readonly OutboxEvent[]): Promise<string | string[]> {
+    try {
+      executor.assertOpen?.()
+      const prepared = this.prepare(asList(input))
+      return this.insert(executor, prepared).then(() => idsOf(input, prepared))
+    } catch (error) {
+      return Promise.reject(error as Error)
+    }
+  }
+
+  async #lockKeys(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
+    if (executor.dialect !== 'postgres')
+      throw new OutboxError(
+        'OUTBOX_OPTION_INVALID',
+        'lockKey is available on PostgreSQL only. Write the aggregate row before you emit instead.',
+      )
+    const scopes = new Set(events.map(scopeOf).filter((scope) => scope !== null))
+    // Sorted, so that two transactions with the same keys cannot wait for each other.
+    for (const scope of [...scopes].sort()) await executor.execute(lockKeyStatement(scope))
+  }
+}
+
+/** The ambient form: emits in the transaction that the calling code runs in. */
+export function emitAmbient(
+  outbox: Outbox,
+  input: OutboxEvent | readonly OutboxEvent[],
+): Promise<string | string[]> {
+  const scope = outbox.ambient?.getStore()
+  if (scope === undefined)
+    throw new OutboxError(
+      'OUTBOX_NO_TRANSACTION',
+      'outbox.emit() found no transaction. Call it inside a transaction that was opened through the handle returned by withOutbox(…, { ambient: true }).',
+    )
+  return scope.emit(input)
+}
+
+export function asList(input: OutboxEvent | readonly OutboxEvent[]): readonly OutboxEvent[] {
+  return Array.isArray(input) ? (input as readonly OutboxEvent[]) : [input as OutboxEvent]
+}
+
+export function idsOf(input: unknown, prepared: readonly PreparedEvent[]): string | string[] {
+  return Array.isArray(input) ? prepared.map(({ id }) => id) : (prepared[0]?.id ?? '')
+}
+
+function warnOfHook(error: unknown): void {
+  process.emitWarning(
+    `An afterCommit hook failed; the transaction is committed. ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+    {
+      type: 'OutboxWarning',
+      code: 'OUTBOX_AFTER_COMMIT',
+    },
+  )
+}

@@ -1,0 +1,280 @@
+import { OutboxError } from './errors.js'
+import type { OutboxEvent } from './event.js'
+import type { SqlExecutor } from './executor.js'
+import { LazyPromise } from './lazy-promise.js'
+import { asList, idsOf, type Outbox } from './outbox.js'
+import type { PreparedEvent } from './prepare.js'
+
+/** An emit call whose INSERT has not been sent yet. */
+interface PendingEmit {
+  readonly outbox: Outbox
+  readonly events: readonly PreparedEvent[]
+  readonly settle: { resolve: () => void; reject: (error: unknown) => void }
+}
+
+type AfterCommitHook = () => unknown
+
+const mark = Symbol.for('outboxkit.transaction')
+
+/**
+ * What a wrapped transaction adds to an ORM's handle, written once for all ORMs: lazy emits, the flush before
+ * COMMIT, first failure wins, afterCommit, savepoints.
+ *
+ * Life of a scope, driven by the adapter:
+ *
+ *     new ── emit()* ── beforeCommit() ──▶ the ORM commits ──▶ committed()
+ *                            │ throws           │ fails
+ *                            ▼                  ▼
+ *                     the ORM rolls back ──▶ rolledBack()
+ *
+ * A savepoint is a scope with a parent; its hooks move to the parent when it is released.
+ */
+export class TransactionScope {
+  readonly outbox: Outbox
+  readonly executor: SqlExecutor
+  readonly parent: TransactionScope | undefined
+  #pending: PendingEmit[] = []
+  #tail: Promise<void> = Promise.resolve()
+  #failure: { readonly error: unknown } | undefined
+  #hooks: AfterCommitHook[] = []
+  #open = true
+  #openChildren = 0
+  #ended = false
+  /** At least one INSERT of ours was sent. */
+  #emitted = false
+
+  constructor(outbox: Outbox, executor: SqlExecutor, parent?: TransactionScope) {
+    this.outbox = outbox
+    this.executor = executor
+    this.parent = parent
+    if (parent !== undefined) parent.#openChildren += 1
+  }
+
+  get isOpen(): boolean {
+    return this.#open
+  }
+
+  /**
+   * Takes the events at their present value. The INSERT goes out when the result is awaited, together with all
+   * emits before it, or before COMMIT. `outbox`: other options than the transaction's own (function form).
+   */
+  emit(
+    input: OutboxEvent | readonly OutboxEvent[],
+    outbox: Outbox = this.outbox,
+  ): Promise<string | string[]> {
+    try {
+      this.#assertUsable()
+    } catch (error) {
+      // A real rejected promise: nobody will flush this scope any more, so an un-awaited call must be heard too.
+      if (!this.#open) return Promise.reject(error as Error)
+      return this.#failed(error)
+    }
+    try {
+      const prepared = outbox.prepare(asList(input))
+      return this.#enqueue(outbox, prepared, idsOf(input, prepared))
+    } catch (error) {
+      return this.#failed(error)
+    }
+  }
+
+  /** Runs `hook` after the outermost commit, in order, awaited; never after a rollback. */
+  afterCommit(hook: AfterCommitHook): void {
+    if (typeof hook !== 'function')
+      throw new OutboxError('OUTBOX_OPTION_INVALID', `afterCommit() takes a function, got ${typeof hook}.`)
+    if (!this.#open) throw ended('afterCommit()')
+    this.#hooks.push(hook)
+  }
+
+  /** Before a savepoint: what was emitted outside of it must not be undone with it. Throws the first failure. */
+  async beforeNested(): Promise<void> {
+    await this.#flush()
+    if (this.#failure !== undefined) throw this.#failure.error
+  }
+
+  /**
+   * Before COMMIT or RELEASE: sends what nobody has awaited and throws the first failure, also one that the
+   * caller has swallowed. After it no emit is taken.
+   */
+  async beforeCommit(): Promise<void> {
+    const inserted = await this.#flushAll()
+    this.#open = false
+    if (this.#failure === undefined && this.#emitted && !inserted) await this.#assertHealthy()
+    if (this.#failure === undefined) return
+    this.#rejectPending(this.#failure.error)
+    throw this.#failure.error
+  }
+
+  /** After COMMIT: runs the hooks. After RELEASE: hands them to the parent. */
+  async committed(): Promise<void> {
+    if (!this.#end()) return
+    const hooks = this.#hooks.splice(0)
+    if (this.parent !== undefined) {
+      this.parent.#hooks.push(...hooks)
+      this.parent.#emitted ||= this.#emitted
+      return
+    }
+    for (const hook of hooks) {
+      try {
+        await hook()
+      } catch (error) {
+        this.outbox.reportAfterCommitError(error)
+      }
+    }
+  }
+
+  /** After ROLLBACK, or ROLLBACK TO SAVEPOINT. Drops the hooks. */
+  rolledBack(): void {
+    if (!this.#end()) return
+    this.#hooks = []
+    this.#rejectPending(ended('emit()'))
+  }
+
+  /** False when the end was noted before. */
+  #end(): boolean {
+    if (this.#ended) return false
+    this.#ended = true
+    this.#open = false
+    if (this.parent !== undefined) this.parent.#openChildren -= 1
+    return true
+  }
+
+  #assertUsable(): void {
+    if (!this.#open) throw ended('emit()')
+    this.executor.assertOpen?.()
+    if (this.#openChildren > 0)
+      throw new OutboxError(
+        'OUTBOX_NESTED_OPEN',
+        'emit() was called on the outer transaction while a nested one (a savepoint) is open: a rollback of the nested one would undo it silently. Call emit() on the handle of the nested transaction.',
+      )
+  }
+
+  #enqueue<R>(outbox: Outbox, events: readonly PreparedEvent[], result: R): Promise<R> {
+    const { promise, resolve, reject } = deferred()
+    this.#pending.push({ outbox, events, settle: { resolve, reject } })
+    return new LazyPromise(() => {
+      void this.#flush()
+      return promise.then(() => result)
+    })
+  }
+
+  /** Remembers the failure, so that the transaction fails, and hands it to whoever awaits. */
+  #failed(error: unknown): Promise<never> {
+    this.#failure ??= { error }
+    return new LazyPromise<never>(() => Promise.reject(error as Error))
+  }
+
+  /** Sends what is pending, after what is being sent. Never rejects. */
+  #flush(): Promise<void> {
+    this.#tail = this.#tail.then(() => this.#insertPending())
+    return this.#tail
+  }
+
+  /** Until nothing is left; true when the last statement of the transaction was an INSERT of ours. */
+  async #flushAll(): Promise<boolean> {
+    await this.#tail
+    const inserted = this.#pending.length > 0
+    while (this.#pending.length > 0) await this.#flush()
+    return inserted
+  }
+
+  async #insertPending(): Promise<void> {
+    const emits = this.#pending.splice(0)
+    for (const group of groupByOutbox(emits)) {
+      try {
+        if (this.#failure !== undefined) throw this.#failure.error
+        this.executor.assertOpen?.()
+        this.#emitted = true
+        await group.outbox.insert(this.executor, group.events)
+        for (const { settle } of group.emits) settle.resolve()
+      } catch (error) {
+        this.#failure ??= { error }
+        for (const { settle } of group.emits) settle.reject(error)
+      }
+    }
+  }
+
+  /**
+   * PostgreSQL answers the COMMIT of a transaction in which a statement has failed with a quiet ROLLBACK, and
+   * ORMs take that for success. If the application swallowed such an error after its emits, they would be lost
+   * without a word: so ask, unless the adapter knows.
+   */
+  async #assertHealthy(): Promise<void> {
+    // RELEASE of a savepoint fails by itself in an aborted transaction.
+    if (
+      this.parent !== undefined ||
+      this.executor.dialect !== 'postgres' ||
+      this.executor.isHealthy?.() === true
+    )
+      return
+    try {
+      await this.executor.execute({ strings: ['select 1'], values: [] })
+    } catch (error) {
+      this.#failure = { error }
+    }
+  }
+
+  #rejectPending(error: unknown): void {
+    for (const { settle } of this.#pending.splice(0)) settle.reject(error)
+  }
+}
+
+/** The scope that a wrapped transaction handle belongs to, whichever copy of Outboxkit has wrapped it. */
+export function scopeOfHandle(handle: unknown): TransactionScope | undefined {
+  if ((typeof handle !== 'object' && typeof handle !== 'function') || handle === null) return undefined
+  return (handle as { [mark]?: TransactionScope })[mark]
+}
+
+/** Marks a transaction handle as belonging to `scope`. */
+export function markHandle(handle: object, scope: TransactionScope): void {
+  Object.defineProperty(handle, mark, { value: scope, configurable: true, enumerable: false, writable: true })
+}
+
+/**
+ * Runs the body of a callback-style transaction inside `scope`: flushes before the ORM commits, notes a
+ * failure. The adapter calls `scope.committed()` once the ORM has committed.
+ */
+export async function runInScope<R>(scope: TransactionScope, body: () => R | PromiseLike<R>): Promise<R> {
+  try {
+    const { ambient } = scope.outbox
+    const result = await (ambient === undefined ? body() : ambient.run(scope, async () => body()))
+    await scope.beforeCommit()
+    return result
+  } catch (error) {
+    scope.rolledBack()
+    throw error
+  }
+}
+
+function ended(call: string): OutboxError {
+  return new OutboxError(
+    'OUTBOX_TRANSACTION_ENDED',
+    `${call} was called after its transaction had ended. Await it inside the transaction's callback.`,
+  )
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
+  let resolve!: () => void
+  let reject!: (error: unknown) => void
+  const promise = new Promise<void>((onResolve, onReject) => {
+    resolve = onResolve
+    reject = onReject
+  })
+  // A failure is reported by the transaction itself; an un-awaited emit must not crash the process as well.
+  promise.catch(() => {})
+  return { promise, resolve, reject }
+}
+
+/** Neighbouring emits with the same options become one INSERT. */
+function groupByOutbox(
+  emits: readonly PendingEmit[],
+): { outbox: Outbox; emits: PendingEmit[]; events: PreparedEvent[] }[] {
+  const groups: { outbox: Outbox; emits: PendingEmit[]; events: PreparedEvent[] }[] = []
+  for (const emit of emits) {
+    const last = groups.at(-1)
+    if (last?.outbox === emit.outbox) {
+      last.emits.push(emit)
+      last.events.push(...emit.events)
+    } else groups.push({ outbox: emit.outbox, emits: [emit], events: [...emit.events] })
+  }
+  return groups
+}

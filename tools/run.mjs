@@ -1,0 +1,85 @@
+// Entry of the npm scripts. Runs with nothing but Node: installs the project's packages first when they are
+// missing or older than the lock file, then starts the real program.
+import { spawn, spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const stamp = join(root, 'node_modules', '.outboxkit-lock')
+const tsx = ['--import', 'tsx']
+
+const programs = {
+  test: ['node_modules/vitest/vitest.mjs', 'run'],
+  demo: [...tsx, 'test-matrix/demo/main.ts'],
+  matrix: [...tsx, 'test-matrix/matrix/main.ts'],
+  check: [...tsx, 'tools/check.ts'],
+  services: [...tsx, 'test-matrix/services/cli.ts'],
+}
+
+const environment = {
+  ...process.env,
+  TURBO_TELEMETRY_DISABLED: '1',
+  CHECKPOINT_DISABLE: '1',
+  KAFKAJS_NO_PARTITIONER_WARNING: '1',
+  // Sibling packages are loaded from source.
+  TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'),
+}
+
+function lockHash() {
+  return createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')
+}
+
+function requireNode() {
+  const [major, minor] = process.versions.node.split('.').map(Number)
+  if (major > 20 || (major === 20 && minor >= 19)) return
+  console.error(`Outboxkit needs Node 20.19 or newer; this is ${process.versions.node}.`)
+  process.exit(1)
+}
+
+function installIfNeeded() {
+  const wanted = lockHash()
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  console.error('Installing the packages of the lock file (npm ci) …')
+  const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
+  const options = { cwd: root, env: environment, encoding: 'utf8', maxBuffer: 1 << 26 }
+  // A registry may refuse for a moment; what has arrived is in npm's cache, so another try goes on from there.
+  for (let attempt = 1; ; attempt++) {
+    const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], options)
+    if (result.status === 0) break
+    if (attempt === 3) {
+      console.error(`${result.stdout ?? ''}${result.stderr ?? result.error ?? ''}`)
+      console.error('npm ci failed: see above. With a warm npm cache it also works offline.')
+      process.exit(1)
+    }
+  }
+  writeFileSync(stamp, wanted)
+}
+
+function start(program, args) {
+  const child = spawn(process.execPath, [...program, ...args], {
+    cwd: root,
+    env: environment,
+    stdio: 'inherit',
+  })
+  // Ctrl-C reaches the child through the terminal; a signal to this process alone has to be passed on.
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  process.on('SIGINT', () => {})
+  child.on('exit', (code, signal) => {
+    process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1)
+  })
+}
+
+const [name = '', ...args] = process.argv.slice(2)
+const program = programs[name]
+if (program === undefined) {
+  console.error(`usage: node tools/run.mjs ${Object.keys(programs).join(' | ')}`)
+  process.exit(2)
+}
+requireNode()
+if (name === 'test') rmSync(join(root, 'reports', 'tally.txt'), { force: true })
+installIfNeeded()
+start(program, args)

@@ -5,6 +5,9 @@ import type { OutboxError, StoredEvent } from '@outboxkit/core'
  * - `published`: the broker has acknowledged it.
  * - `retry`: transient, or nothing is wrong with this event; it may or may not have been written.
  * - `reject`: this event can never be published as it is.
+ *
+ * `topic` names what the failure is about: the topic when the broker answered and refuses that topic (unknown,
+ * not authorized, not enough replicas), `null` when it may concern everything (unreachable, timed out).
  */
 export type Outcome =
   | { readonly status: 'published' }
@@ -17,12 +20,16 @@ export type Outcome =
 export interface Publisher {
   /** For logs and health. Never a secret. */
   readonly name: string
+  /** The longest that one `publish` takes, in ms. A relay whose lease is not longer than that does not start. */
+  readonly timeoutMs?: number
   /**
    * Publishes `events` in order per key and resolves with one outcome per event, in the same sequence.
    *
    * Within one call, once an event of a key (aggregate type and id) is not published, no later event of that
    * key going to the same topic is published: it gets `retry`. An aborted signal ends the call soon with
    * `retry` for what has no answer yet.
+   *
+   * Calls may overlap, but never with events of the same topic: a failing topic is tried again beside the others.
    */
   publish(
     events: readonly StoredEvent[],

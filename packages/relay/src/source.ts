@@ -46,6 +46,8 @@ export interface Batch {
   readonly truncated: boolean
   /** Who answered: changes when the server restarts, fails over or is another one. */
   readonly fingerprint: string
+  /** How many of the events only the safety sweep found: each one is a broken proof. Default 0. */
+  readonly late?: number
 }
 
 export type HeldKind = 'key' | 'topic' | 'time'
@@ -107,8 +109,11 @@ export interface Source {
   /**
    * Deletes rows of a held scope (published or discarded), under the lease. Returns true when the scope has no
    * rows left, found in the same transaction: only then may new events of the scope be published directly.
+   *
+   * `parked` (default none): rows of this scope, by position, that stay in the held table but get the scope,
+   * code, reason and attempts given here, and lose their request. Their new scope may be the one they had.
    */
-  settleHeld(scope: HeldScope, done: readonly StoredEvent[]): Promise<boolean>
+  settleHeld(scope: HeldScope, done: readonly StoredEvent[], parked?: readonly HeldEvent[]): Promise<boolean>
   /** Rows in the outbox (at most `atMost` are counted) and the age of the oldest in ms, by the database's clock. */
   backlog(atMost: number): Promise<{ rows: number; oldestAgeMs: number | null }>
   close(): Promise<void>

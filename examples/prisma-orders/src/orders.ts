@@ -1,0 +1,58 @@
+import { randomUUID } from 'node:crypto'
+import type { OutboxTx } from '@outboxkit/prisma'
+import { channel } from './config.js'
+import { db } from './db.js'
+import type { Order } from './generated/client.js'
+import { charge, type PaymentMethod } from './payment.js'
+
+type Tx = OutboxTx<typeof db>
+
+/** The order and its event are written together, or not at all: a declined payment takes both back. */
+export function placeOrder(accountId: string, total: number, payment: PaymentMethod): Promise<Order> {
+  return db.$transaction(async (tx) => {
+    const version = await nextVersion(tx, accountId)
+    const order = await tx.order.create({
+      data: { id: randomUUID(), accountId, version, status: 'placed', total, channel },
+    })
+    await tx.emit({
+      type: 'order.placed',
+      aggregateId: accountId,
+      payload: { orderId: order.id, version, total, channel },
+    })
+    await charge(payment)
+    return order
+  })
+}
+
+/** `undefined`: there is no such order, or it was cancelled before. */
+export function cancelOrder(id: string): Promise<Order | undefined> {
+  return db.$transaction(async (tx) => {
+    const found = await tx.order.findUnique({ where: { id } })
+    if (found === null) return undefined
+    const version = await nextVersion(tx, found.accountId)
+    const [order] = await tx.order.updateManyAndReturn({
+      where: { id, status: 'placed' },
+      data: { status: 'cancelled', version, channel },
+    })
+    if (order === undefined) return undefined
+    await tx.emit({
+      type: 'order.cancelled',
+      aggregateId: order.accountId,
+      payload: { orderId: id, version, channel },
+    })
+    return order
+  })
+}
+
+/**
+ * Counts the account's changes. Writing the account's row first locks it until the end of the transaction, and so
+ * puts the events of an account into the order of its changes.
+ */
+async function nextVersion(tx: Tx, accountId: string): Promise<number> {
+  const { version } = await tx.account.upsert({
+    where: { id: accountId },
+    create: { id: accountId, version: 1 },
+    update: { version: { increment: 1 } },
+  })
+  return version
+}

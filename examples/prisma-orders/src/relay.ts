@@ -1,0 +1,22 @@
+import { kafkaPublisher } from '@outboxkit/kafka'
+import { kafkajs } from '@outboxkit/kafka/kafkajs'
+import { createRelay } from '@outboxkit/relay'
+import { postgresSource } from '@outboxkit/relay/postgres'
+import { brokers, databaseUrl } from './config.js'
+
+// Start it twice: the second one stands by, and takes over when the first one dies.
+const relay = createRelay({
+  source: postgresSource({ url: databaseUrl }),
+  publisher: kafkaPublisher({
+    driver: kafkajs({ brokers, clientId: 'orders-relay' }),
+    createTopics: { partitions: 3, replicationFactor: 1 },
+  }),
+})
+
+relay.on('owner', () => console.log('owner: publishing'))
+relay.on('standby', () => console.log('standing by'))
+relay.on('fault', ({ error }) => console.error(error.message))
+await relay.start()
+
+process.once('SIGTERM', () => void relay.stop())
+process.once('SIGINT', () => void relay.stop())

@@ -55,3 +55,19 @@ export type { PreparedEvent } from './prepare.js'
 export { insertEvents } from './insert.js'
 export { emitAmbient, Outbox, type Emit, type EventsOf, type OutboxOptions } from './outbox.js'
 export { markHandle, runInScope, scopeOfHandle, TransactionScope } from './transaction.js'
+export { cloudEvents, type CloudEventsOptions } from './envelope/cloudevents.js'
+export { debezium, type DebeziumColumn, type DebeziumOptions } from './envelope/debezium.js'
+export {
+  customEnvelope,
+  type Envelope,
+  type EnvelopeFunction,
+  type OutboxMessage,
+} from './envelope/envelope.js'
+export {
+  parseMessage,
+  type EventParser,
+  type ParsedEvent,
+  type ParsedEventOf,
+  type ParseOptions,
+  type ReceivedMessage,
+} from './envelope/parse.js'

@@ -33,6 +33,7 @@ export function expectedMessage(
     ['ce_type', row.type],
     ['ce_subject', row.aggregateId],
     ['ce_partitionkey', row.aggregateId],
+    ['ce_aggregatetype', row.aggregateType],
     ['content-type', 'application/json'],
     ...Object.entries(row.headers),
   ])

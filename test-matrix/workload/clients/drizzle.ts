@@ -1,0 +1,33 @@
+import { withOutbox } from '@outboxkit/drizzle'
+import { sql } from 'drizzle-orm'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { Pool } from 'pg'
+import type { WorkloadClient, WorkloadTransaction } from '../client.js'
+import type { ClientOptions } from './options.js'
+
+export function drizzleClient(options: ClientOptions): WorkloadClient {
+  const pool = new Pool({ connectionString: options.databaseUrl, max: options.connections })
+  const db = withOutbox(drizzle(pool), {
+    table: { name: options.place.outbox, schema: options.place.schema },
+  })
+  type Tx = Parameters<Parameters<typeof db.transaction>[0]>[0]
+  const wrap = (tx: Tx): WorkloadTransaction => ({
+    sql: async (text, values) => {
+      const parts = text.split(/\$\d+/) as string[] & { raw: string[] }
+      parts.raw = [...parts]
+      const result = await tx.execute(sql(parts, ...values))
+      return result.rows
+    },
+    emit: tx.emit as WorkloadTransaction['emit'],
+    savepoint: async (work) => {
+      await tx.transaction(async (nested) => work(wrap(nested)))
+    },
+  })
+  return {
+    orm: 'drizzle',
+    transaction: async (work) => {
+      await db.transaction(async (tx) => work(wrap(tx)))
+    },
+    close: async () => pool.end(),
+  }
+}

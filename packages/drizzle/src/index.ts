@@ -1,1 +1,31 @@
-export {}
+export { createEmit } from './create-emit.js'
+export type {
+  AmbientOutbox,
+  DrizzleLike,
+  DrizzleTxLike,
+  EmitFunction,
+  EmittingTx,
+  KnownOptions,
+  OutboxMethods,
+  OutboxTx,
+  WithOutbox,
+} from './types.js'
+export { withOutbox } from './with-outbox.js'
+export {
+  defineEvents,
+  isOutboxError,
+  OutboxError,
+  parseMessage,
+  typed,
+  type AggregateId,
+  type Catalogue,
+  type Emit,
+  type EventOf,
+  type EventsOf,
+  type OutboxErrorCode,
+  type OutboxEvent,
+  type OutboxOptions,
+  type ParsedEvent,
+  type ReceivedMessage,
+  type TableOptions,
+} from '@outboxkit/core'

@@ -1,0 +1,99 @@
+import { OutboxError, type Dialect, type SqlExecutor, type SqlStatement } from '@outboxkit/core'
+import { sql, type SQL } from 'drizzle-orm'
+
+export type TransactionBody = (tx: DrizzleHandle) => Promise<unknown>
+
+/** A Drizzle database or transaction, as far as we read it: plain properties only, which proxies pass on. */
+export interface DrizzleHandle {
+  readonly dialect?: object
+  readonly session?: object
+  readonly rollback?: unknown
+  execute(query: SQL): PromiseLike<unknown>
+  transaction(body: TransactionBody, ...config: unknown[]): Promise<unknown>
+}
+
+/** What newer releases of node-postgres (8.18 and later) tell about a connection. */
+interface DriverClient {
+  readonly readyForQuery?: boolean
+  getTransactionStatus?(): string | null
+}
+
+// Never `is(handle, Class)`: the classes have other names in 1.0, and there may be two copies of Drizzle.
+const entityKind = Symbol.for('drizzle:entityKind')
+
+const dialects: Readonly<Record<string, Dialect>> = { PgDialect: 'postgres', MySqlDialect: 'mysql' }
+
+/** Drivers over HTTP, and bridges, that cannot hold a transaction open. */
+const withoutTransactions: ReadonlySet<string> = new Set([
+  'NeonHttpSession',
+  'PostgresHttpSession',
+  'XataHttpSession',
+  'PgRemoteSession',
+  'MySqlRemoteSession',
+  'PrismaPgSession',
+  'PrismaMySqlSession',
+  'EffectPgSession',
+  'EffectMysql2Session',
+])
+
+/** The database family of a handle. Throws `OUTBOX_HANDLE_UNSUPPORTED` for what cannot work. */
+export function dialectOf(handle: DrizzleHandle): Dialect {
+  const kind = kindOf(handle?.dialect)
+  const dialect = kind === undefined ? undefined : dialects[kind]
+  if (dialect === undefined)
+    throw new OutboxError(
+      'OUTBOX_HANDLE_UNSUPPORTED',
+      kind === undefined
+        ? 'This is no Drizzle handle. Pass what drizzle() returned, or a transaction of it.'
+        : `Outboxkit supports Drizzle on PostgreSQL and MySQL; this handle's dialect is ${kind}.`,
+    )
+  const session = kindOf(handle.session)
+  if (session !== undefined && withoutTransactions.has(session))
+    throw new OutboxError(
+      'OUTBOX_HANDLE_UNSUPPORTED',
+      `This Drizzle driver (${session}) has no interactive transactions, so an event cannot be written together with your data. Use a driver that holds a connection, such as node-postgres, postgres.js, neon-serverless (WebSocket) or mysql2.`,
+    )
+  return dialect
+}
+
+/** Only transactions have rollback(). */
+export function isTransaction(handle: DrizzleHandle | null | undefined): boolean {
+  return typeof handle?.rollback === 'function' && typeof handle.execute === 'function'
+}
+
+/** Carries statements into the transaction that `handle` returns; it may be known only later (savepoints). */
+export function executorOf(dialect: Dialect, handle: () => DrizzleHandle): SqlExecutor {
+  return {
+    dialect,
+    execute: async (statement) => handle().execute(toSql(statement)),
+    assertOpen: () => {
+      if (statusOf(handle()) === 'I')
+        throw new OutboxError(
+          'OUTBOX_TRANSACTION_ENDED',
+          'emit() was called on a transaction that has ended: its connection is outside of any transaction.',
+        )
+    },
+    isHealthy: () => {
+      const tx = handle()
+      // postgres.js remembers every failed statement itself and rejects the transaction.
+      return kindOf(tx.session) === 'PostgresJsSession' || statusOf(tx) === 'T'
+    },
+  }
+}
+
+/** node-postgres: I (outside a transaction), T (inside), E (inside, failed); undefined when it is not known. */
+function statusOf(handle: DrizzleHandle): string | undefined {
+  const { client } = (handle.session ?? {}) as { client?: DriverClient }
+  // With a query under way the status is that of the one before it.
+  return client?.readyForQuery === true ? (client.getTransactionStatus?.() ?? undefined) : undefined
+}
+
+/** A SqlStatement has the shape of a tagged template, so Drizzle's tag takes it as it is. */
+function toSql({ strings, values }: SqlStatement): SQL {
+  return sql(Object.assign([...strings], { raw: strings }), ...values)
+}
+
+function kindOf(object: object | undefined): string | undefined {
+  const kind = (object?.constructor as { [entityKind]?: unknown } | undefined)?.[entityKind]
+  return typeof kind === 'string' ? kind : undefined
+}

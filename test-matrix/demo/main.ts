@@ -1,0 +1,187 @@
+// npm run demo: three applications, three ORMs, one outbox, a relay that is killed - counted.
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  checkHistory,
+  readLeft,
+  waitUntilDrained,
+  type FaultRecord,
+  type LedgerPlace,
+} from '../checker/index.js'
+import { createTables, generatePrismaClient, startApplications, type Application } from './applications.js'
+import { latencyOf, type Outage } from './latency.js'
+import { ledgerSql, query, readChanges } from './ledger.js'
+import { readOptions, usage, type DemoOptions } from './options.js'
+import { jsonLine, printResult, Screen, type Result } from './print.js'
+import { startProgram, type Program } from './processes.js'
+import { chooseKafka, setStage, type Stage } from './stage.js'
+import { kafkaTopic, topicName } from './topics.js'
+import { Traffic } from './traffic.js'
+
+const place: LedgerPlace = { schema: 'public', outbox: 'outbox' }
+const slowBankMs = 10_000
+const plan = { committed: 1000, rolledBack: 200, accounts: 50, writers: 16, spreadMs: 18_000 }
+const screen = new Screen()
+const interrupted = new AbortController()
+
+async function main(): Promise<number> {
+  const options = readOptions(process.argv.slice(2))
+  if (options.watch !== undefined) return watchOnly(options.watch)
+  const started = performance.now()
+  const kafka = chooseKafka(options.kafka)
+  if (kafka === 'memory')
+    screen.step(
+      'WITHOUT KAFKA: the topic is in memory. Install Java 17 and Maven, or Docker, to see it with a real Kafka.',
+    )
+  screen.step(
+    `Starting a PostgreSQL and ${kafka === 'memory' ? 'a topic' : `a Kafka (${kafka})`}; the first time they are downloaded …`,
+  )
+  const [stage] = await Promise.all([setStage(kafka), generatePrismaClient()])
+  try {
+    screen.step(stage.description)
+    const result = await perform(stage, options, started)
+    if (!options.json) printResult(result)
+    if (options.keep) await keep(stage)
+    // The last line, whatever was printed before.
+    if (options.json) console.log(jsonLine(result))
+    return result.report.failures.length === 0 ? 0 : 1
+  } finally {
+    await stage.end()
+  }
+}
+
+/** The play itself. */
+async function perform(stage: Stage, options: DemoOptions, started: number): Promise<Result> {
+  await createTables(stage.databaseUrl)
+  for (const statement of ledgerSql) await query(stage.databaseUrl, statement)
+  const relays = await startRelays(stage, options.brokenCursor)
+  screen.step(
+    `Two relays: one owns the outbox, one stands by${options.brokenCursor ? '. Both read with the BROKEN cursor (position > last)' : ''}`,
+  )
+  const arrivals = new Map<string, number>()
+  const endWatch = await stage.topic.watch((id, at) => arrivals.has(id) || arrivals.set(id, at))
+  const applications = await startApplications(stage.databaseUrl, slowBankMs)
+  screen.step('Three order services: Prisma, Drizzle, Knex. 16 customers, 50 accounts, one outbox')
+  try {
+    const { attempts, faults, outage } = await perfomTraffic(applications, relays, options.seed)
+    screen.step('Traffic is over; waiting for the outbox to run dry')
+    await waitUntilDrained(stage.databaseUrl, place, options.brokenCursor ? 5000 : 60_000)
+    screen.step('Counting: the ledger in the database against the topic')
+    const [ledger, left, dump] = await Promise.all([
+      readChanges(stage.databaseUrl),
+      readLeft(stage.databaseUrl, place),
+      stage.topic.dump(),
+    ])
+    const report = checkHistory(
+      { ...dump, ledger, left, attempts, faults },
+      {
+        wire: { source: 'urn:outboxkit', topic: topicName },
+        minEmitted: 3 * plan.committed,
+        requireFaults: true,
+      },
+    )
+    const seconds = (performance.now() - started) / 1000
+    return {
+      database: options.database,
+      kafka: stage.kafka,
+      report,
+      latency: latencyOf(ledger, arrivals, [outage]),
+      seconds,
+    }
+  } finally {
+    await endWatch()
+    await Promise.all([
+      ...applications.map(({ program }) => program.stop()),
+      ...(options.keep ? [] : relays.map((relay) => relay.stop())),
+    ])
+  }
+}
+
+async function startRelays(stage: Stage, broken: boolean): Promise<[Program, Program]> {
+  const env = {
+    DATABASE_URL: stage.databaseUrl,
+    TOPIC: stage.topicAddress,
+    CURSOR: broken ? 'broken' : 'holes',
+  }
+  const owner = startProgram('test-matrix/demo/relay.ts', env)
+  await owner.waitFor('state: owner')
+  const standby = startProgram('test-matrix/demo/relay.ts', env)
+  await standby.waitFor('state: standby')
+  return [owner, standby]
+}
+
+/** Customers, a slow bank, and in the middle the owning relay is killed. */
+async function perfomTraffic(
+  applications: readonly Application[],
+  [owner, standby]: readonly [Program, Program],
+  seed: number,
+): Promise<{ attempts: Traffic['attempts']; faults: FaultRecord[]; outage: Outage }> {
+  const traffic = new Traffic(applications, { ...plan, seed })
+  const running = traffic.run(interrupted.signal)
+  const ticking = setInterval(() => screen.progress(`${traffic.committed} of ${traffic.planned} orders`), 200)
+  try {
+    await sleep(1000)
+    screen.step('A bank transfer keeps its transaction, and an early position, open for ten seconds')
+    const slow = traffic.slowOrder('drizzle')
+    await until(() => traffic.committed > traffic.planned * 0.5)
+    const from = Date.now()
+    await owner.stop('SIGKILL')
+    screen.step(`kill -9 of the relay that owns the outbox, after ${traffic.committed} orders`)
+    await standby.waitFor('state: owner')
+    const to = Date.now() + 500
+    screen.step(`The standby took over ${((to - 500 - from) / 1000).toFixed(1)} s later`)
+    await Promise.all([running, slow])
+    const faults = ['relay killed with -9', 'slow transaction'].map((fault) => ({ fault, seed, fired: true }))
+    return { attempts: traffic.attempts, faults, outage: { from, to } }
+  } finally {
+    clearInterval(ticking)
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) {
+    interrupted.signal.throwIfAborted()
+    await sleep(20)
+  }
+}
+
+/** Leaves everything running until Ctrl-C. */
+async function keep(stage: Stage): Promise<void> {
+  console.error(`
+Everything is still running. Look around:
+  psql ${stage.databaseUrl} -c 'table orders' -c 'table outbox' -c 'table outbox_lease'
+${stage.kafka === 'memory' ? '' : `  npm run demo -- --watch ${stage.topicAddress.split(',')[0]}\n`}  emit something yourself: DATABASE_URL=${stage.databaseUrl} npm run service -w @outboxkit/example-knex-orders
+                           curl -d '{"accountId":"me","total":5,"payment":"card"}' http://127.0.0.1:3000/orders
+Ctrl-C ends it all.`)
+  await new Promise<void>((resolve) => {
+    const idle = setInterval(() => {}, 1 << 30)
+    interrupted.signal.addEventListener('abort', () => {
+      clearInterval(idle)
+      resolve()
+    })
+  })
+}
+
+async function watchOnly(broker: string): Promise<number> {
+  const end = await kafkaTopic([broker]).watch((id, at) =>
+    console.log(new Date(at).toISOString(), topicName, id),
+  )
+  await new Promise<void>((resolve) => interrupted.signal.addEventListener('abort', () => resolve()))
+  await end()
+  return 0
+}
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    if (interrupted.signal.aborted) process.exit(130)
+    interrupted.abort(new Error('interrupted'))
+  })
+
+try {
+  process.exitCode = await main()
+} catch (error) {
+  const usageError =
+    error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+  console.error(error instanceof Error ? error.message : error)
+  if (usageError) console.error(usage)
+  process.exitCode = usageError ? 2 : interrupted.signal.aborted ? 130 : 1
+}

@@ -1,0 +1,2 @@
+/** Partitions of the in-memory topic. */
+export const memoryPartitions = 3

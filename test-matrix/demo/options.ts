@@ -1,0 +1,54 @@
+import { parseArgs } from 'node:util'
+
+export interface DemoOptions {
+  readonly json: boolean
+  readonly keep: boolean
+  readonly brokenCursor: boolean
+  readonly database: 'postgres'
+  /** `undefined`: KAFKA_BROKERS, else Docker, else Java, else memory. */
+  readonly kafka: string | undefined
+  readonly watch: string | undefined
+  readonly seed: number
+}
+
+export const usage = `usage: npm run demo -- [options]
+
+  --broken-cursor          run the relay with the reader that most hand-written relays have; loses events, exits 1
+  --kafka java|docker|memory|HOST:PORT   which Kafka (default: KAFKA_BROKERS, else Docker, else Java, else memory)
+  --database postgres      the database (MySQL and MariaDB are not there yet)
+  --json                   print the result as JSON, as the last line
+  --keep                   leave everything running afterwards, until Ctrl-C
+  --watch HOST:PORT        only print what arrives on the topic of a demo that was kept running
+  --seed N                 repeat a run's traffic`
+
+/** Throws an Error whose message is for the user. */
+export function readOptions(args: readonly string[]): DemoOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      json: { type: 'boolean', default: false },
+      keep: { type: 'boolean', default: false },
+      'broken-cursor': { type: 'boolean', default: false },
+      database: { type: 'string', default: 'postgres' },
+      kafka: { type: 'string' },
+      watch: { type: 'string' },
+      seed: { type: 'string', default: '7' },
+    },
+  })
+  if (values.database !== 'postgres')
+    throw new Error(`--database ${values.database}: this version has postgres only.`)
+  const kafka = values.kafka
+  if (kafka !== undefined && !['java', 'docker', 'memory'].includes(kafka) && !/:\d+$/.test(kafka))
+    throw new Error(`--kafka ${kafka}: java, docker, memory or HOST:PORT.`)
+  const seed = Number(values.seed)
+  if (!Number.isSafeInteger(seed)) throw new Error(`--seed ${values.seed}: a whole number.`)
+  return {
+    json: values.json,
+    keep: values.keep,
+    brokenCursor: values['broken-cursor'],
+    database: values.database,
+    kafka,
+    watch: values.watch,
+    seed,
+  }
+}

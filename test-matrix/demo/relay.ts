@@ -1,0 +1,28 @@
+// The relay of the demo, a process that can be killed. DATABASE_URL, TOPIC (memory:URL or brokers), CURSOR.
+import { kafkaPublisher, type KafkaDriver } from '@outboxkit/kafka'
+import { kafkajs } from '@outboxkit/kafka/kafkajs'
+import { createRelay } from '@outboxkit/relay'
+import { postgresSource } from '@outboxkit/relay/postgres'
+import { memoryDriver } from './memory-driver.js'
+import { memoryPartitions } from './memory-topic-info.js'
+
+const topic = process.env['TOPIC'] ?? ''
+const driver: KafkaDriver = topic.startsWith('memory:')
+  ? memoryDriver(topic.slice('memory:'.length), memoryPartitions)
+  : kafkajs({ brokers: topic.split(','), clientId: 'demo-relay' })
+
+const relay = createRelay({
+  source: postgresSource({
+    url: process.env['DATABASE_URL'] ?? '',
+    // The planted fault of --broken-cursor: `position > last`, as most hand-written relays read.
+    ...(process.env['CURSOR'] === 'broken' ? { internal: { rule: 'none' } } : {}),
+  }),
+  publisher: kafkaPublisher({ driver }),
+  lease: { termMs: 3000 },
+})
+
+relay.on('owner', () => console.log('state: owner'))
+relay.on('standby', () => console.log('state: standby'))
+relay.on('fault', ({ error }) => console.log(`fault: ${error.message}`))
+process.once('SIGTERM', () => void relay.stop())
+await relay.start()

@@ -1,0 +1,93 @@
+import { spawnSync } from 'node:child_process'
+import { startKafka } from '../services/kafka.js'
+import { startPostgres } from '../services/postgres.js'
+import { startProgram } from './processes.js'
+import { createTopic, kafkaTopic, memoryTopic, type Topic } from './topics.js'
+
+/** The servers of a run. */
+export interface Stage {
+  readonly databaseUrl: string
+  /** What the relay is told: brokers, or `memory:URL`. */
+  readonly topicAddress: string
+  readonly topic: Topic
+  /** For people and `--json`: java, docker, memory or HOST:PORT. */
+  readonly kafka: string
+  /** For people, e.g. `PostgreSQL 18.4, Kafka 4.3.1 (java)`. */
+  readonly description: string
+  end(): Promise<void>
+}
+
+interface StartedTopic extends Pick<Stage, 'topicAddress' | 'topic' | 'kafka'> {
+  readonly name: string
+  end(): Promise<void>
+}
+
+const has = (command: string, ...args: string[]): boolean =>
+  spawnSync(command, args, { stdio: 'ignore', timeout: 5000 }).status === 0
+
+/** Which Kafka to take when nobody said: a running one, else Docker, else Java, else none. */
+export function chooseKafka(wanted: string | undefined): string {
+  if (wanted !== undefined) return wanted
+  const running = process.env['KAFKA_BROKERS']
+  if (running !== undefined && running !== '') return running
+  if (has('docker', 'info')) return 'docker'
+  return has('java', '-version') && has('mvn', '--version') ? 'java' : 'memory'
+}
+
+export async function setStage(kafka: string): Promise<Stage> {
+  // Where the broker runs decides where the database runs.
+  if (kafka === 'java') process.env['OUTBOXKIT_SERVICES'] = 'local'
+  const [postgres, topic] = await Promise.allSettled([startPostgres({ major: 18 }), startTopic(kafka)])
+  if (postgres.status === 'rejected' || topic.status === 'rejected') {
+    if (postgres.status === 'fulfilled') await postgres.value.remove()
+    if (topic.status === 'fulfilled') await topic.value.end()
+    throw (
+      postgres.status === 'rejected' ? postgres.reason : (topic as PromiseRejectedResult).reason
+    ) as Error
+  }
+  return {
+    ...topic.value,
+    databaseUrl: postgres.value.url,
+    description: `PostgreSQL ${postgres.value.version}, ${topic.value.name}`,
+    end: async () => {
+      await Promise.all([topic.value.end(), postgres.value.remove()])
+    },
+  }
+}
+
+async function startTopic(kafka: string): Promise<StartedTopic> {
+  if (kafka === 'memory') return startMemoryTopic()
+  if (kafka !== 'java' && kafka !== 'docker') {
+    const brokers = kafka.split(',')
+    await createTopic(brokers)
+    return {
+      name: `Kafka at ${kafka}`,
+      kafka,
+      topicAddress: kafka,
+      topic: kafkaTopic(brokers),
+      end: () => Promise.resolve(),
+    }
+  }
+  const server = await startKafka({ brokers: 1 })
+  await createTopic(server.brokers)
+  return {
+    name: `Kafka ${server.version} (${kafka})`,
+    kafka,
+    topicAddress: server.bootstrap,
+    topic: kafkaTopic(server.brokers),
+    end: () => server.stop(),
+  }
+}
+
+async function startMemoryTopic(): Promise<StartedTopic> {
+  const program = startProgram('test-matrix/demo/memory-topic.ts', {})
+  const line = await program.waitFor('topic at ')
+  const url = line.slice(line.indexOf('http')).trim()
+  return {
+    name: 'a topic in memory instead of Kafka',
+    kafka: 'memory',
+    topicAddress: `memory:${url}`,
+    topic: memoryTopic(url),
+    end: () => program.stop(),
+  }
+}

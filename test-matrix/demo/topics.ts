@@ -1,0 +1,93 @@
+import { Kafka, logLevel } from 'kafkajs'
+import { dumpTopics, type Dump } from '../checker/index.js'
+import { memoryPartitions } from './memory-topic-info.js'
+import type { MemoryMessage } from './memory-topic.js'
+
+export const topicName = 'outbox.event.account'
+export const partitions = 3
+
+/** Told of every message as an ordinary consumer gets it. `at`: milliseconds since the epoch. */
+export type OnArrival = (eventId: string, at: number) => void
+
+/** The topic as the demo looks at it: once while it fills, and once when all is over. */
+export interface Topic {
+  /** Resolves when the consumer is up; call the result to end it. */
+  watch(onArrival: OnArrival): Promise<() => Promise<void>>
+  dump(): Promise<Dump>
+}
+
+export function kafkaTopic(brokers: readonly string[]): Topic {
+  const kafka = new Kafka({
+    clientId: 'demo-consumer',
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    retry: { retries: 20 },
+  })
+  return {
+    async watch(onArrival) {
+      const consumer = kafka.consumer({ groupId: `demo-${process.pid}`, maxWaitTimeInMs: 50 })
+      await consumer.connect()
+      await consumer.subscribe({ topics: [topicName], fromBeginning: true })
+      const joined = new Promise<void>(
+        (resolve) => void consumer.on(consumer.events.GROUP_JOIN, () => resolve()),
+      )
+      await consumer.run({
+        eachMessage: ({ message }) => {
+          onArrival(String(message.headers?.['ce_id'] ?? ''), Date.now())
+          return Promise.resolve()
+        },
+      })
+      await joined
+      return () => consumer.disconnect()
+    },
+    dump: () => dumpTopics(brokers, [topicName]),
+  }
+}
+
+/** Creates the topic on a broker; fine when it is there already. */
+export async function createTopic(brokers: readonly string[]): Promise<void> {
+  const admin = new Kafka({
+    clientId: 'demo-admin',
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+  }).admin()
+  await admin.connect()
+  await admin.createTopics({
+    topics: [{ topic: topicName, numPartitions: partitions }],
+    waitForLeaders: true,
+  })
+  await admin.disconnect()
+}
+
+export function memoryTopic(url: string): Topic {
+  const read = async (from: number): Promise<MemoryMessage[]> =>
+    (await (await fetch(`${url}/${from}`)).json()) as MemoryMessage[]
+  return {
+    async watch(onArrival) {
+      let seen = 0
+      const look = async (): Promise<void> => {
+        const messages = await read(seen)
+        seen += messages.length
+        for (const { headers, arrivedAt } of messages)
+          onArrival(headers.find(([name]) => name === 'ce_id')?.[1] ?? '', arrivedAt)
+      }
+      await look()
+      const timer = setInterval(() => void look().catch(() => {}), 20)
+      return async () => {
+        clearInterval(timer)
+        await look()
+      }
+    },
+    async dump() {
+      const messages = (await read(0)).map((message) => ({
+        ...message,
+        key: message.key === null ? null : Buffer.from(message.key),
+        value: message.value === null ? null : Buffer.from(message.value),
+        headers: message.headers.map(
+          ([name, value]) => [name, value === null ? null : Buffer.from(value)] as const,
+        ),
+      }))
+      return { messages, partitions: { [topicName]: memoryPartitions } }
+    },
+  }
+}

@@ -1,0 +1,89 @@
+import { randomBytes } from 'node:crypto'
+import { Kafka, logLevel } from 'kafkajs'
+import type { Admin } from 'kafkajs'
+import pg from 'pg'
+
+export { readTopic } from './kafka-reader.js'
+export type { ReadTopicOptions, TopicRecord } from './kafka-reader.js'
+
+/** A name that no other test has, now or in an earlier run against the same server. */
+export function uniqueName(prefix: string): string {
+  return `${prefix}_${Date.now().toString(36)}${randomBytes(4).toString('hex')}`
+}
+
+export interface FreshSchema extends AsyncDisposable {
+  readonly schema: string
+  /** The server's URL with this schema as the only one in the search path. */
+  readonly url: string
+  /** Connections with that search path, for the test's own statements. */
+  readonly pool: pg.Pool
+  query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>
+  /** Ends the pool and drops the schema with everything in it. */
+  drop(): Promise<void>
+}
+
+/** A schema of the test's own on the shared server. */
+export async function freshSchema(serverUrl: string, prefix = 'test'): Promise<FreshSchema> {
+  const schema = uniqueName(prefix).toLowerCase()
+  const url = new URL(serverUrl)
+  url.searchParams.set('options', `-c search_path=${schema}`)
+  const pool = new pg.Pool({ connectionString: url.href, max: 5 })
+  // A test that ends the server ends idle connections too; without a listener that would end the test run.
+  pool.on('error', () => undefined)
+  await pool.query(`create schema ${schema}`)
+  const drop = async (): Promise<void> => {
+    await pool.query(`drop schema if exists ${schema} cascade`)
+    await pool.end()
+  }
+  return {
+    schema,
+    url: url.href,
+    pool,
+    query: async <Row extends pg.QueryResultRow>(text: string, values?: unknown[]) =>
+      (await pool.query<Row>(text, values)).rows,
+    drop,
+    [Symbol.asyncDispose]: drop,
+  }
+}
+
+export const uniqueTopic = (prefix = 'test'): string => uniqueName(prefix)
+
+export interface TopicOptions {
+  readonly partitions?: number
+  readonly replicas?: number
+  readonly config?: Readonly<Record<string, string>>
+}
+
+/** Creates a topic and waits until its partitions have leaders; returns its name. */
+export async function createTopic(
+  brokers: string,
+  name: string,
+  options: TopicOptions = {},
+): Promise<string> {
+  const { partitions = 1, replicas = -1, config = {} } = options
+  const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }))
+  await withAdmin(brokers, (admin) =>
+    admin.createTopics({
+      waitForLeaders: true,
+      topics: [{ topic: name, numPartitions: partitions, replicationFactor: replicas, configEntries }],
+    }),
+  )
+  return name
+}
+
+/** kafkajs's admin client, for the length of `work`. */
+export async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
+  const kafka = new Kafka({
+    clientId: 'outboxkit-tests',
+    brokers: brokers.split(','),
+    logLevel: logLevel.NOTHING,
+    retry: { initialRetryTime: 50, retries: 10 },
+  })
+  const admin = kafka.admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}

@@ -18,12 +18,31 @@ export default defineConfig({
       project({
         name: 'unit',
         include: ['packages/*/test/**/*.test.ts', 'test-matrix/*/unit/**/*.test.ts', 'tools/**/*.test.ts'],
-        typecheck: { enabled: true, include: ['packages/*/test/**/*.test-d.ts'], tsconfig: './tsconfig.json' },
+        typecheck: {
+          enabled: true,
+          include: ['packages/*/test/**/*.test-d.ts'],
+          tsconfig: './tsconfig.json',
+        },
       }),
       // Needs a real PostgreSQL or Kafka.
-      project({ name: 'servers', include: ['packages/*/test-servers/**/*.test.ts', 'test-matrix/conformance/**/*.test.ts'] }),
+      project({
+        name: 'servers',
+        include: ['packages/*/test-servers/**/*.test.ts', 'test-matrix/conformance/**/*.test.ts'],
+      }),
+      // Builds, packs, and runs whole programs: the checks of `npm run check`, the consumers, the demo.
+      project({
+        name: 'repository',
+        include: ['test-matrix/packaging/**/*.test.ts', 'test-matrix/demo/**/*.test.ts'],
+        fileParallelism: false,
+        testTimeout: 300_000,
+      }),
       // One at a time: kills, pauses and long contended runs.
-      project({ name: 'faults', include: ['test-matrix/faults/**/*.test.ts'], fileParallelism: false, testTimeout: 300_000 }),
+      project({
+        name: 'faults',
+        include: ['test-matrix/faults/**/*.test.ts'],
+        fileParallelism: false,
+        testTimeout: 300_000,
+      }),
     ],
   },
 })

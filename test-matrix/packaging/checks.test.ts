@@ -1,0 +1,13 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { build, checks } from '../../tools/checks.js'
+import { runCheck } from '../../tools/run-check.js'
+
+describe('npm run check', () => {
+  beforeAll(async () => {
+    expect(await runCheck(build)).toBeUndefined()
+  }, 300_000)
+
+  it.each(checks)('$name', async (check) => {
+    expect(await runCheck(check)).toBeUndefined()
+  })
+})

@@ -53,7 +53,14 @@ export { rejectUnknownKeys } from './known-keys.js'
 export type { BigIntPolicy } from './json.js'
 export type { PreparedEvent } from './prepare.js'
 export { insertEvents } from './insert.js'
-export { emitAmbient, Outbox, type Emit, type EventsOf, type OutboxOptions } from './outbox.js'
+export {
+  emitAmbient,
+  Outbox,
+  type Emit,
+  type EventsOf,
+  type ExactOptions,
+  type OutboxOptions,
+} from './outbox.js'
 export { markHandle, runInScope, scopeOfHandle, TransactionScope } from './transaction.js'
 export { cloudEvents, type CloudEventsOptions } from './envelope/cloudevents.js'
 export { debezium, type DebeziumColumn, type DebeziumOptions } from './envelope/debezium.js'

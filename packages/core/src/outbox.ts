@@ -34,6 +34,11 @@ export interface OutboxOptions {
   readonly onAfterCommitError?: ((error: unknown) => void) | undefined
 }
 
+/** `O` without keys that {@link OutboxOptions} does not have: a generic parameter would accept them. */
+export type ExactOptions<O extends OutboxOptions> = O & {
+  readonly [K in Exclude<keyof O, keyof OutboxOptions>]: never
+}
+
 /** The events that `emit` accepts under the options `O`. */
 export type EventsOf<O extends OutboxOptions> = O extends { readonly events: infer C extends Catalogue }
   ? EventOf<C>

@@ -1,4 +1,5 @@
 import { OutboxError } from './errors.js'
+import { rejectUnknownKeys } from './known-keys.js'
 import { quoteIdentifier, type Dialect } from './statement.js'
 
 /** How the payload column stores a payload: JSON text as written, or bytes. */
@@ -53,6 +54,7 @@ const longestName = 57
 
 /** Fills in the defaults. Throws `OUTBOX_OPTION_INVALID` for a name that no database accepts. */
 export function resolveTable(options: TableOptions = {}): OutboxTable {
+  rejectUnknownKeys(options, ['name', 'schema', 'payload'], 'The option table')
   const name = options.name ?? 'outbox'
   for (const [option, value] of [
     ['table.name', name],

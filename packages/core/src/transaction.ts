@@ -1,4 +1,4 @@
-import { OutboxError } from './errors.js'
+import { isOutboxError, OutboxError } from './errors.js'
 import type { OutboxEvent } from './event.js'
 import type { SqlExecutor } from './executor.js'
 import { LazyPromise } from './lazy-promise.js'
@@ -38,7 +38,7 @@ export class TransactionScope {
   #failure: { readonly error: unknown } | undefined
   #hooks: AfterCommitHook[] = []
   #open = true
-  #openChildren = 0
+  readonly #openChildren = new Set<TransactionScope>()
   #ended = false
   /** At least one INSERT of ours was sent. */
   #emitted = false
@@ -47,7 +47,7 @@ export class TransactionScope {
     this.outbox = outbox
     this.executor = executor
     this.parent = parent
-    if (parent !== undefined) parent.#openChildren += 1
+    if (parent !== undefined) parent.#openChildren.add(this)
   }
 
   get isOpen(): boolean {
@@ -66,15 +66,21 @@ export class TransactionScope {
       this.#assertUsable()
     } catch (error) {
       // A real rejected promise: nobody will flush this scope any more, so an un-awaited call must be heard too.
-      if (!this.#open) return Promise.reject(error as Error)
-      return this.#failed(error)
+      if (isOutboxError(error, 'OUTBOX_TRANSACTION_ENDED')) return Promise.reject(error)
+      return this.fail(error)
     }
     try {
       const prepared = outbox.prepare(asList(input))
       return this.#enqueue(outbox, prepared, idsOf(input, prepared))
     } catch (error) {
-      return this.#failed(error)
+      return this.fail(error)
     }
+  }
+
+  /** Remembers the failure, so that the transaction fails, and hands it to whoever awaits. */
+  fail(error: unknown): Promise<never> {
+    this.#failure ??= { error }
+    return new LazyPromise<never>(() => Promise.reject(error as Error))
   }
 
   /** Runs `hook` after the outermost commit, in order, awaited; never after a rollback. */
@@ -98,7 +104,8 @@ export class TransactionScope {
   async beforeCommit(): Promise<void> {
     const inserted = await this.#flushAll()
     this.#open = false
-    if (this.#failure === undefined && this.#emitted && !inserted) await this.#assertHealthy()
+    this.#assertChildrenEnded()
+    if (this.#failure === undefined && this.#used && !inserted) await this.#assertHealthy()
     if (this.#failure === undefined) return
     this.#rejectPending(this.#failure.error)
     throw this.#failure.error
@@ -134,14 +141,14 @@ export class TransactionScope {
     if (this.#ended) return false
     this.#ended = true
     this.#open = false
-    if (this.parent !== undefined) this.parent.#openChildren -= 1
+    if (this.parent !== undefined) this.parent.#openChildren.delete(this)
     return true
   }
 
   #assertUsable(): void {
     if (!this.#open) throw ended('emit()')
     this.executor.assertOpen?.()
-    if (this.#openChildren > 0)
+    if (this.#openChildren.size > 0)
       throw new OutboxError(
         'OUTBOX_NESTED_OPEN',
         'emit() was called on the outer transaction while a nested one (a savepoint) is open: a rollback of the nested one would undo it silently. Call emit() on the handle of the nested transaction.',
@@ -155,12 +162,6 @@ export class TransactionScope {
       void this.#flush()
       return promise.then(() => result)
     })
-  }
-
-  /** Remembers the failure, so that the transaction fails, and hands it to whoever awaits. */
-  #failed(error: unknown): Promise<never> {
-    this.#failure ??= { error }
-    return new LazyPromise<never>(() => Promise.reject(error as Error))
   }
 
   /** Sends what is pending, after what is being sent. Never rejects. */
@@ -211,6 +212,26 @@ export class TransactionScope {
     } catch (error) {
       this.#failure = { error }
     }
+  }
+
+  /** COMMIT would end an open savepoint as well: its rows would stay, and its later events and hooks be lost. */
+  #assertChildrenEnded(): void {
+    if (![...this.#openChildren].some((child) => child.#used)) return
+    const error = new OutboxError(
+      'OUTBOX_NESTED_OPEN',
+      'The transaction was to be committed while a nested one (a savepoint) with events was open. Await the nested transaction first.',
+    )
+    this.#failure ??= { error }
+  }
+
+  /** A rollback that nobody has noticed would lose something of ours. */
+  get #used(): boolean {
+    return (
+      this.#emitted ||
+      this.#hooks.length > 0 ||
+      this.#pending.length > 0 ||
+      [...this.#openChildren].some((child) => child.#used)
+    )
   }
 
   #rejectPending(error: unknown): void {

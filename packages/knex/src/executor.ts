@@ -1,0 +1,46 @@
+import { OutboxError, questionPlaceholder, renderStatement, type SqlExecutor } from '@outboxkit/core'
+import { dialectOf, type KnexClient, type KnexTransactor } from './client.js'
+
+/** What becomes known of a transaction while Knex opens it. */
+export interface Opened {
+  trx?: KnexTransactor
+  connection?: unknown
+}
+
+/**
+ * Carries statements into a transaction. Its handle may come later than the executor, but before the first
+ * statement. Throws `OUTBOX_HANDLE_UNSUPPORTED`.
+ */
+export function executorOf(client: KnexClient, opened: Opened): SqlExecutor {
+  return {
+    dialect: dialectOf(client),
+    async execute({ strings, values }) {
+      // raw() takes a question mark for a placeholder also inside a quoted name.
+      const escaped = strings.map((text) => text.replaceAll('?', '\\?'))
+      // raw() is the way past wrapIdentifier, which would rename our columns.
+      await opened.trx?.raw(renderStatement({ strings: escaped, values }, questionPlaceholder), values)
+    },
+    assertOpen() {
+      if (opened.trx?.isCompleted() === false) return
+      throw new OutboxError(
+        'OUTBOX_TRANSACTION_ENDED',
+        'emit() was called after its transaction had ended. Await it before the callback returns, or before trx.commit().',
+      )
+    },
+    isHealthy: () => isInHealthyTransaction(opened.connection),
+  }
+}
+
+/**
+ * Whether the server has said last that the transaction is fine. Newer versions of `pg` tell; Knex' `query-error`
+ * events are no substitute, because streams and queries on the raw connection do not cause them.
+ */
+function isInHealthyTransaction(connection: unknown): boolean {
+  const pg = (connection ?? {}) as { getTransactionStatus?: () => string | null; readyForQuery?: boolean }
+  // An error is handed out before the server's new status has arrived: only an idle connection can be believed.
+  return (
+    pg.readyForQuery === true &&
+    typeof pg.getTransactionStatus === 'function' &&
+    pg.getTransactionStatus() === 'T'
+  )
+}

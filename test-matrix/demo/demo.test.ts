@@ -30,10 +30,10 @@ const resultOf = (stdout: string): DemoResult =>
 
 describe('npm run demo', () => {
   it('--json: every event of three ORMs arrives, in order, through a kill -9 and a take-over', async () => {
-    const { code, stdout, stderr } = await demo('--json', '--kafka', 'memory')
+    const { code, stdout, stderr } = await demo('--json')
     expect(code, stderr).toBe(0)
     const { kafka, orms, latencyMs } = resultOf(stdout)
-    expect(kafka).toBe('memory')
+    expect(kafka).toBe(inject('kafkaBrokers'))
     expect(Object.keys(orms)).toEqual(['prisma', 'drizzle', 'knex'])
     for (const counts of Object.values(orms)) {
       expect(counts).toMatchObject({ lost: 0, phantom: 0, misordered: 0, received: counts['emitted'] })
@@ -44,7 +44,7 @@ describe('npm run demo', () => {
   })
 
   it('--broken-cursor: the same with the wrong reader shows the loss and fails', async () => {
-    const { code, stdout, stderr } = await demo('--json', '--broken-cursor', '--kafka', 'memory')
+    const { code, stdout, stderr } = await demo('--json', '--broken-cursor')
     expect(code, stderr).toBe(1)
     const lost = Object.values(resultOf(stdout).orms).reduce((sum, counts) => sum + (counts['lost'] ?? 0), 0)
     expect(lost).toBeGreaterThan(0)

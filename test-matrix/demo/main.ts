@@ -14,7 +14,7 @@ import { readOptions, usage, type DemoOptions } from './options.js'
 import { jsonLine, printResult, Screen, type Result } from './print.js'
 import { startProgram, type Program } from './processes.js'
 import { chooseKafka, setStage, type Stage } from './stage.js'
-import { kafkaTopic, topicName } from './topics.js'
+import { kafkaTopic } from './topics.js'
 import { Traffic } from './traffic.js'
 
 const place: LedgerPlace = { schema: 'public', outbox: 'outbox' }
@@ -62,7 +62,7 @@ async function perform(stage: Stage, options: DemoOptions, started: number): Pro
   const applications = await startApplications(stage.databaseUrl, slowBankMs)
   screen.step('Three order services: Prisma, Drizzle, Knex. 16 customers, 50 accounts, one outbox')
   try {
-    const { attempts, faults, outage } = await perfomTraffic(applications, relays, options.seed)
+    const { attempts, faults, outage } = await performTraffic(applications, relays, options.seed)
     screen.step('Traffic is over; waiting for the outbox to run dry')
     await waitUntilDrained(stage.databaseUrl, place, options.brokenCursor ? 5000 : 60_000)
     screen.step('Counting: the ledger in the database against the topic')
@@ -74,7 +74,7 @@ async function perform(stage: Stage, options: DemoOptions, started: number): Pro
     const report = checkHistory(
       { ...dump, ledger, left, attempts, faults },
       {
-        wire: { source: 'urn:outboxkit', topic: topicName },
+        wire: { source: 'urn:outboxkit', topic: stage.topic.name },
         minEmitted: 3 * plan.committed,
         requireFaults: true,
       },
@@ -100,6 +100,7 @@ async function startRelays(stage: Stage, broken: boolean): Promise<[Program, Pro
   const env = {
     DATABASE_URL: stage.databaseUrl,
     TOPIC: stage.topicAddress,
+    TOPIC_NAME: stage.topic.name,
     CURSOR: broken ? 'broken' : 'holes',
   }
   const owner = startProgram('test-matrix/demo/relay.ts', env)
@@ -110,7 +111,7 @@ async function startRelays(stage: Stage, broken: boolean): Promise<[Program, Pro
 }
 
 /** Customers, a slow bank, and in the middle the owning relay is killed. */
-async function perfomTraffic(
+async function performTraffic(
   applications: readonly Application[],
   [owner, standby]: readonly [Program, Program],
   seed: number,
@@ -149,7 +150,7 @@ async function keep(stage: Stage): Promise<void> {
   console.error(`
 Everything is still running. Look around:
   psql ${stage.databaseUrl} -c 'table orders' -c 'table outbox' -c 'table outbox_lease'
-${stage.kafka === 'memory' ? '' : `  npm run demo -- --watch ${stage.topicAddress.split(',')[0]}\n`}  emit something yourself: DATABASE_URL=${stage.databaseUrl} npm run service -w @outboxkit/example-knex-orders
+${stage.kafka === 'memory' ? '' : `  npm run demo -- --watch ${stage.topicAddress.split(',')[0]}/${stage.topic.name}\n`}  emit something yourself: DATABASE_URL=${stage.databaseUrl} npm run service -w @outboxkit/example-knex-orders
                            curl -d '{"accountId":"me","total":5,"payment":"card"}' http://127.0.0.1:3000/orders
 Ctrl-C ends it all.`)
   await new Promise<void>((resolve) => {
@@ -161,9 +162,10 @@ Ctrl-C ends it all.`)
   })
 }
 
-async function watchOnly(broker: string): Promise<number> {
-  const end = await kafkaTopic([broker]).watch((id, at) =>
-    console.log(new Date(at).toISOString(), topicName, id),
+async function watchOnly(place: string): Promise<number> {
+  const [broker = '', topic = 'outbox.event.account'] = place.split('/')
+  const end = await kafkaTopic([broker], topic).watch((id, at) =>
+    console.log(new Date(at).toISOString(), topic, id),
   )
   await new Promise<void>((resolve) => interrupted.signal.addEventListener('abort', () => resolve()))
   await end()

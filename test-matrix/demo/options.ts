@@ -18,7 +18,7 @@ export const usage = `usage: npm run demo -- [options]
   --database postgres      the database (MySQL and MariaDB are not there yet)
   --json                   print the result as JSON, as the last line
   --keep                   leave everything running afterwards, until Ctrl-C
-  --watch HOST:PORT        only print what arrives on the topic of a demo that was kept running
+  --watch HOST:PORT[/TOPIC]  only print what arrives on the topic of a demo that was kept running
   --seed N                 repeat a run's traffic`
 
 /** Throws an Error whose message is for the user. */

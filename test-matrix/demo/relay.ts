@@ -17,7 +17,7 @@ const relay = createRelay({
     // The planted fault of --broken-cursor: `position > last`, as most hand-written relays read.
     ...(process.env['CURSOR'] === 'broken' ? { internal: { rule: 'none' } } : {}),
   }),
-  publisher: kafkaPublisher({ driver }),
+  publisher: kafkaPublisher({ driver, topic: process.env['TOPIC_NAME'] ?? '' }),
   lease: { termMs: 3000 },
 })
 

@@ -22,6 +22,9 @@ interface StartedTopic extends Pick<Stage, 'topicAddress' | 'topic' | 'kafka'> {
   end(): Promise<void>
 }
 
+/** The publisher's own default for the aggregate type `account`. On a broker that is not ours the run's name follows. */
+const defaultTopic = 'outbox.event.account'
+
 const has = (command: string, ...args: string[]): boolean =>
   spawnSync(command, args, { stdio: 'ignore', timeout: 5000 }).status === 0
 
@@ -59,22 +62,23 @@ async function startTopic(kafka: string): Promise<StartedTopic> {
   if (kafka === 'memory') return startMemoryTopic()
   if (kafka !== 'java' && kafka !== 'docker') {
     const brokers = kafka.split(',')
-    await createTopic(brokers)
+    const name = `${defaultTopic}.${Date.now().toString(36)}`
+    await createTopic(brokers, name)
     return {
       name: `Kafka at ${kafka}`,
       kafka,
       topicAddress: kafka,
-      topic: kafkaTopic(brokers),
+      topic: kafkaTopic(brokers, name),
       end: () => Promise.resolve(),
     }
   }
   const server = await startKafka({ brokers: 1 })
-  await createTopic(server.brokers)
+  await createTopic(server.brokers, defaultTopic)
   return {
     name: `Kafka ${server.version} (${kafka})`,
     kafka,
     topicAddress: server.bootstrap,
-    topic: kafkaTopic(server.brokers),
+    topic: kafkaTopic(server.brokers, defaultTopic),
     end: () => server.stop(),
   }
 }
@@ -87,7 +91,7 @@ async function startMemoryTopic(): Promise<StartedTopic> {
     name: 'a topic in memory instead of Kafka',
     kafka: 'memory',
     topicAddress: `memory:${url}`,
-    topic: memoryTopic(url),
+    topic: memoryTopic(url, defaultTopic),
     end: () => program.stop(),
   }
 }

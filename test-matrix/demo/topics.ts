@@ -3,7 +3,6 @@ import { dumpTopics, type Dump } from '../checker/index.js'
 import { memoryPartitions } from './memory-topic-info.js'
 import type { MemoryMessage } from './memory-topic.js'
 
-export const topicName = 'outbox.event.account'
 export const partitions = 3
 
 /** Told of every message as an ordinary consumer gets it. `at`: milliseconds since the epoch. */
@@ -11,12 +10,13 @@ export type OnArrival = (eventId: string, at: number) => void
 
 /** The topic as the demo looks at it: once while it fills, and once when all is over. */
 export interface Topic {
+  readonly name: string
   /** Resolves when the consumer is up; call the result to end it. */
   watch(onArrival: OnArrival): Promise<() => Promise<void>>
   dump(): Promise<Dump>
 }
 
-export function kafkaTopic(brokers: readonly string[]): Topic {
+export function kafkaTopic(brokers: readonly string[], name: string): Topic {
   const kafka = new Kafka({
     clientId: 'demo-consumer',
     brokers: [...brokers],
@@ -24,10 +24,11 @@ export function kafkaTopic(brokers: readonly string[]): Topic {
     retry: { retries: 20 },
   })
   return {
+    name,
     async watch(onArrival) {
       const consumer = kafka.consumer({ groupId: `demo-${process.pid}`, maxWaitTimeInMs: 50 })
       await consumer.connect()
-      await consumer.subscribe({ topics: [topicName], fromBeginning: true })
+      await consumer.subscribe({ topics: [name], fromBeginning: true })
       const joined = new Promise<void>(
         (resolve) => void consumer.on(consumer.events.GROUP_JOIN, () => resolve()),
       )
@@ -40,12 +41,12 @@ export function kafkaTopic(brokers: readonly string[]): Topic {
       await joined
       return () => consumer.disconnect()
     },
-    dump: () => dumpTopics(brokers, [topicName]),
+    dump: () => dumpTopics(brokers, [name]),
   }
 }
 
 /** Creates the topic on a broker; fine when it is there already. */
-export async function createTopic(brokers: readonly string[]): Promise<void> {
+export async function createTopic(brokers: readonly string[], name: string): Promise<void> {
   const admin = new Kafka({
     clientId: 'demo-admin',
     brokers: [...brokers],
@@ -53,16 +54,17 @@ export async function createTopic(brokers: readonly string[]): Promise<void> {
   }).admin()
   await admin.connect()
   await admin.createTopics({
-    topics: [{ topic: topicName, numPartitions: partitions }],
+    topics: [{ topic: name, numPartitions: partitions }],
     waitForLeaders: true,
   })
   await admin.disconnect()
 }
 
-export function memoryTopic(url: string): Topic {
+export function memoryTopic(url: string, name: string): Topic {
   const read = async (from: number): Promise<MemoryMessage[]> =>
     (await (await fetch(`${url}/${from}`)).json()) as MemoryMessage[]
   return {
+    name,
     async watch(onArrival) {
       let seen = 0
       const look = async (): Promise<void> => {
@@ -87,7 +89,7 @@ export function memoryTopic(url: string): Topic {
           ([name, value]) => [name, value === null ? null : Buffer.from(value)] as const,
         ),
       }))
-      return { messages, partitions: { [topicName]: memoryPartitions } }
+      return { messages, partitions: { [name]: memoryPartitions } }
     },
   }
 }

@@ -38,6 +38,16 @@ export type TopicLookup =
   | { readonly status: 'missing' }
   | { readonly status: 'failed'; readonly code: string; readonly message: string }
 
+/** Of a topic to be created. */
+export interface TopicShape {
+  readonly partitions: number
+  readonly replicationFactor: number
+}
+
+export type TopicCreation =
+  | { readonly status: 'created' }
+  | { readonly status: 'failed'; readonly code: string; readonly message: string }
+
 /**
  * A Kafka client behind the publisher. The contract, clause by clause, is in docs/kafka.md and is run against
  * every driver by the driver suite. Not its job: partitioning, splitting, retrying, ordering between calls.
@@ -47,6 +57,8 @@ export interface KafkaDriver {
   /** Connects (again). */
   connect(signal: AbortSignal): Promise<void>
   describeTopic(topic: string, signal: AbortSignal): Promise<TopicLookup>
+  /** Creates a topic; one that exists already counts as created. */
+  createTopic(topic: string, shape: TopicShape, signal: AbortSignal): Promise<TopicCreation>
   /**
    * Sends each batch to its partition's leader with acks=all, at most one request in flight per partition, and
    * resolves with exactly one outcome per batch within `deadlineMs`. Never retries by itself, never rejects.
@@ -56,7 +68,10 @@ export interface KafkaDriver {
     batches: readonly PartitionBatch[],
     options: { readonly signal: AbortSignal; readonly deadlineMs: number },
   ): Promise<readonly BatchOutcome[]>
-  /** Drops the producer and everything it may still have in flight; the next call starts a new one. */
+  /**
+   * Drops the producer, its id and what it may still have in flight; the next call starts a new one. Calls of
+   * `send` that have not been answered yet may finish first.
+   */
   reset(): Promise<void>
   close(): Promise<void>
 }

@@ -46,6 +46,9 @@ function attributesOf(
   source: string,
   own: readonly (readonly [string, string])[],
 ): (readonly [string, string])[] {
+  // CloudEvents forbids empty attributes.
+  if (event.aggregateType === '') undecodable(event, 'aggregatetype', 'has an empty aggregate type')
+  if (event.type === '') undecodable(event, 'type', 'has an empty type')
   const attributes: (readonly [string, string])[] = [
     ['specversion', '1.0'],
     ['id', event.id],
@@ -53,7 +56,6 @@ function attributesOf(
     ['type', event.type],
     ['time', event.createdAt],
   ]
-  // CloudEvents forbids empty attributes; the key itself may be empty.
   if (event.aggregateId !== null && event.aggregateId !== '')
     attributes.push(['subject', event.aggregateId], ['partitionkey', event.aggregateId])
   attributes.push(['aggregatetype', event.aggregateType])

@@ -90,8 +90,6 @@ export function ownHeaders(event: StoredEvent): readonly (readonly [string, stri
 /** Checks what every envelope relies on. Throws `OUTBOX_ROW_UNDECODABLE`. */
 export function checkEvent(event: StoredEvent): void {
   if (normalizeUuid(event.id) === undefined) undecodable(event, 'id', 'has an id that is no UUID')
-  if (event.aggregateType === '') undecodable(event, 'aggregatetype', 'has an empty aggregate type')
-  if (event.type === '') undecodable(event, 'type', 'has an empty type')
   if (!timestamp.test(event.createdAt))
     undecodable(event, 'created_at', 'has a time of creation that is no RFC 3339 time in UTC')
 }

@@ -1,0 +1,319 @@
+/**
+ * Which positions are still open: skipped by what was read so far, and not proven dead.
+ *
+ * A lower position may commit after a higher one, so a position that a read has skipped (a hole) is probed by
+ * every later read until nobody can fill it any more. Never by age: the successor of a late row may be waiting
+ * for the very lock that the late transaction holds, and would overtake it.
+ *
+ *     read ── skips positions ──▶ hole ── note ──▶ waits for the noted transactions ── all ended ──▶ dead
+ *                                                    │ all of them are known by id,    ▲
+ *                                                    ▼ and run on                      │
+ *                                                 resting: not probed ── one ended ── read again, probing
+ *
+ * A note says who could still bring a position: the transactions that held a write lock on the table or its
+ * sequence when it was taken, *after* the sequence's last value was read. Every position up to that last value
+ * was handed out under such a lock, so whoever may still bring one is in the note, whenever the hole is found.
+ * When the snapshot of a read says that all of them have ended and the position is not there, it never will be.
+ *
+ * Nothing in here knows a driver. Positions and transaction ids are safe integers.
+ */
+
+export interface PositionRange {
+  readonly lo: number
+  readonly hi: number
+}
+
+/** Who could still bring a position; from one look at the locks. */
+export interface Holders {
+  /** Transaction ids (64 bits, epoch included) of holders that have one. Prepared transactions included. */
+  readonly ids: readonly number[]
+  /** Holders that have no transaction id yet, by their virtual id. */
+  readonly nameless: readonly string[]
+  /** The id of every running transaction that has one, by its virtual id. */
+  readonly idOf: ReadonlyMap<string, number>
+  /** Ids of the prepared transactions among the holders. */
+  readonly prepared: readonly number[]
+}
+
+/** What a snapshot says of transaction ids. */
+export interface Snapshot {
+  /** True: not visible in this snapshot, because it runs or has not begun. */
+  isRunning(id: number): boolean
+}
+
+/** What one read has found, all of it in one snapshot. */
+export interface ReadResult {
+  /** Ascending, each one new: above `high` or in a hole that was probed. */
+  readonly positions: readonly number[]
+  /** More may be there above the last position, in holes too: the read proves nothing above it. */
+  readonly truncated: boolean
+  readonly snapshot: Snapshot
+  /** The sequence's last value, read at the time of this read or later. */
+  readonly lastValue: number
+  /** Monotonic, ms. */
+  readonly now: number
+}
+
+/**
+ * `xids` is the rule. The others are wrong and exist so that tests can see the order break: `none` forgets
+ * skipped positions at once (a plain cursor), `age` after {@link HoleOptions.ageMs}.
+ */
+export type HoleRule = 'xids' | 'none' | 'age'
+
+export interface HoleOptions {
+  /** Default `xids`. */
+  readonly rule?: HoleRule
+  /** Only for the wrong rule `age`: when a hole is given up, in ms. Default 5,000. */
+  readonly ageMs?: number
+  /** How long holes are probed before they may rest, in ms. Wide ranges rest at once. Default 1,000. */
+  readonly restAfterMs?: number
+}
+
+interface Note {
+  /** The sequence's last value before the look at the locks; nothing above it is covered. */
+  readonly upTo: number
+  readonly takenAt: number
+  readonly ids: Set<number>
+  readonly nameless: Set<string>
+  /** All that it waits for are running transactions: its holes are not probed. */
+  resting: boolean
+}
+
+interface Hole extends PositionRange {
+  /** `undefined`: found since the last note. */
+  readonly note: Note | undefined
+  readonly foundAt: number
+}
+
+/** Up to this width a hole is probed position by position, else as a range. */
+const singleWidth = 32
+
+export class Holes {
+  readonly #rule: HoleRule
+  readonly #ageMs: number
+  readonly #restAfterMs: number
+  /** Sorted and disjoint, all at or below `high`. */
+  #holes: Hole[] = []
+  #high = 0
+  #lastValue = 0
+  #latest: Note | undefined
+  #prepared: ReadonlySet<number> = new Set()
+
+  constructor(options: HoleOptions = {}) {
+    this.#rule = options.rule ?? 'xids'
+    this.#ageMs = options.ageMs ?? 5_000
+    this.#restAfterMs = options.restAfterMs ?? 1_000
+  }
+
+  /** Everything up to here was read, is a hole, or is dead. */
+  get high(): number {
+    return this.#high
+  }
+
+  /** The highest last value of the sequence that was ever seen: a lower one means that it was set back. */
+  get lastValue(): number {
+    return this.#lastValue
+  }
+
+  /** Open positions. */
+  get count(): number {
+    return this.#holes.reduce((sum, { lo, hi }) => sum + hi - lo + 1, 0)
+  }
+
+  get ranges(): readonly PositionRange[] {
+    return this.#holes
+  }
+
+  /** Age of the oldest hole in ms; 0 without holes. */
+  oldestAgeMs(now: number): number {
+    return this.#holes.reduce((oldest, { foundAt }) => Math.max(oldest, now - foundAt), 0)
+  }
+
+  /** True for a position in a hole. */
+  covers(position: number): boolean {
+    return this.#indexOf(position) >= 0
+  }
+
+  /** What the next read has to look for below `high`. */
+  probes(): { readonly singles: readonly number[]; readonly ranges: readonly PositionRange[] } {
+    const singles: number[] = []
+    const ranges: PositionRange[] = []
+    for (const { lo, hi, note } of this.#holes) {
+      if (note?.resting === true) continue
+      if (hi - lo >= singleWidth) ranges.push({ lo, hi })
+      else for (let position = lo; position <= hi; position++) singles.push(position)
+    }
+    return { singles, ranges }
+  }
+
+  /**
+   * Takes the result of a read that has probed {@link probes} and everything above `high`. False: the rows must
+   * be put aside and read again, because a transaction that resting holes waited for has ended, and what it
+   * brought comes before them.
+   */
+  absorb(read: ReadResult): boolean {
+    if (this.#wake(read.snapshot)) return false
+    this.#lastValue = Math.max(this.#lastValue, read.lastValue)
+    for (const note of this.#notes()) forgetEnded(note, read.snapshot)
+    for (const position of read.positions) this.#take(position, read.now)
+    const cut = read.truncated ? (read.positions.at(-1) ?? 0) : Infinity
+    this.#skipDeadTail(cut)
+    this.#bury(cut, read.now)
+    this.#rest(cut, read.now)
+    return true
+  }
+
+  /** True when a note would help: {@link note}. */
+  wantsNote(): boolean {
+    if (this.#rule !== 'xids') return false
+    return this.#holes.some(({ lo, note }) =>
+      note === undefined ? lo <= this.#lastValue : note.nameless.size > 0,
+    )
+  }
+
+  /**
+   * Takes a look at the locks. `lastValue` must have been read before it, and every read that was absorbed so
+   * far must have ended before it.
+   */
+  note(lastValue: number, holders: Holders, now: number): void {
+    this.#lastValue = Math.max(this.#lastValue, lastValue)
+    const appeared = holders.prepared.filter((id) => !this.#prepared.has(id))
+    this.#prepared = new Set(holders.prepared)
+    for (const note of this.#notes()) nameHolders(note, holders, appeared)
+    const fresh: Note = {
+      upTo: lastValue,
+      takenAt: now,
+      ids: new Set(holders.ids),
+      nameless: new Set(holders.nameless),
+      resting: false,
+    }
+    this.#latest = fresh
+    this.#holes = this.#holes.flatMap((hole) => (hole.note === undefined ? split(hole, fresh) : [hole]))
+  }
+
+  /** Wakes resting holes for which the wait is over. */
+  #wake(snapshot: Snapshot): boolean {
+    let woken = false
+    for (const note of this.#notes()) {
+      if (!note.resting || [...note.ids].every((id) => snapshot.isRunning(id))) continue
+      note.resting = false
+      woken = true
+    }
+    return woken
+  }
+
+  #notes(): Set<Note> {
+    const notes = new Set<Note>()
+    for (const { note } of this.#holes) if (note !== undefined) notes.add(note)
+    if (this.#latest !== undefined) notes.add(this.#latest)
+    return notes
+  }
+
+  #take(position: number, now: number): void {
+    if (position <= this.#high) {
+      this.#fill(position)
+      return
+    }
+    if (position > this.#high + 1) this.#open({ lo: this.#high + 1, hi: position - 1, foundAt: now })
+    this.#high = position
+  }
+
+  /** The latest note covers what lies below its last value, also when the hole is found only now. */
+  #open(found: PositionRange & { readonly foundAt: number }): void {
+    if (this.#rule === 'none') return
+    const hole: Hole = { ...found, note: undefined }
+    this.#holes.push(...(this.#latest === undefined ? [hole] : split(hole, this.#latest)))
+  }
+
+  #fill(position: number): void {
+    const index = this.#indexOf(position)
+    const hole = this.#holes[index]
+    if (hole === undefined) throw new Error(`Position ${position} is not a hole: it was read before.`)
+    const rest: Hole[] = []
+    if (hole.lo < position) rest.push({ ...hole, hi: position - 1 })
+    if (hole.hi > position) rest.push({ ...hole, lo: position + 1 })
+    this.#holes.splice(index, 1, ...rest)
+  }
+
+  #indexOf(position: number): number {
+    let left = 0
+    let right = this.#holes.length - 1
+    while (left <= right) {
+      const middle = (left + right) >> 1
+      const hole = this.#holes[middle]
+      if (hole === undefined) return -1
+      if (position < hole.lo) right = middle - 1
+      else if (position > hole.hi) left = middle + 1
+      else return middle
+    }
+    return -1
+  }
+
+  /** Above the last row, up to the note's last value, nothing can come any more: no hole needs to be made of it. */
+  #skipDeadTail(cut: number): void {
+    const latest = this.#latest
+    if (this.#rule === 'xids' && cut === Infinity && latest !== undefined && isOver(latest))
+      this.#high = Math.max(this.#high, latest.upTo)
+  }
+
+  /** A hole above `cut` was not probed. None lies across it: the row at `cut` has split it. */
+  #bury(cut: number, now: number): void {
+    const { length } = this.#holes
+    if (length === 0) return
+    this.#holes = this.#holes.filter((hole) => {
+      if (this.#rule === 'age') return now - hole.foundAt < this.#ageMs
+      return hole.note === undefined || !isOver(hole.note) || hole.lo > cut
+    })
+  }
+
+  /** Only after a read that has probed all holes of the note: what has ended by then was seen. */
+  #rest(cut: number, now: number): void {
+    if (this.#rule !== 'xids') return
+    const candidates = new Set<Note>()
+    const probedInPart = new Set<Note>()
+    const wide = new Set<Note>()
+    for (const { lo, hi, note } of this.#holes) {
+      if (note === undefined || note.resting || note.nameless.size > 0) continue
+      candidates.add(note)
+      if (hi > cut) probedInPart.add(note)
+      if (hi - lo >= singleWidth) wide.add(note)
+    }
+    for (const note of candidates)
+      if (!probedInPart.has(note) && (wide.has(note) || now - note.takenAt > this.#restAfterMs))
+        note.resting = true
+  }
+}
+
+/** The part of a hole that `note` covers, and the rest, which waits for a later note. */
+function split(hole: Hole, note: Note): Hole[] {
+  if (hole.hi <= note.upTo) return [{ ...hole, note }]
+  if (hole.lo > note.upTo) return [hole]
+  return [
+    { ...hole, hi: note.upTo, note },
+    { ...hole, lo: note.upTo + 1 },
+  ]
+}
+
+function isOver(note: Note): boolean {
+  return note.ids.size === 0 && note.nameless.size === 0
+}
+
+/** What a snapshot has seen end stays ended in every later one. */
+function forgetEnded(note: Note, snapshot: Snapshot): void {
+  for (const id of note.ids) if (!snapshot.isRunning(id)) note.ids.delete(id)
+}
+
+/**
+ * Replaces virtual ids by transaction ids as they become known. One that is not listed any more has ended - or
+ * was prepared: some minor versions rename it then, so the prepared ones that have appeared stand in for it.
+ */
+function nameHolders(note: Note, holders: Holders, appeared: readonly number[]): void {
+  const listed = new Set(holders.nameless)
+  for (const virtual of note.nameless) {
+    if (listed.has(virtual)) continue
+    note.nameless.delete(virtual)
+    const id = holders.idOf.get(virtual)
+    if (id !== undefined) note.ids.add(id)
+    else for (const prepared of appeared) note.ids.add(prepared)
+  }
+}

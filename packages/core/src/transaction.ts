@@ -50,8 +50,9 @@ export class TransactionScope {
     if (parent !== undefined) parent.#openChildren.add(this)
   }
 
+  /** False also for a savepoint whose outer transaction has ended: its connection may be somebody else's by now. */
   get isOpen(): boolean {
-    return this.#open
+    return this.#open && this.parent?.isOpen !== false
   }
 
   /**
@@ -87,12 +88,13 @@ export class TransactionScope {
   afterCommit(hook: AfterCommitHook): void {
     if (typeof hook !== 'function')
       throw new OutboxError('OUTBOX_OPTION_INVALID', `afterCommit() takes a function, got ${typeof hook}.`)
-    if (!this.#open) throw ended('afterCommit()')
+    if (!this.isOpen) throw ended('afterCommit()')
     this.#hooks.push(hook)
   }
 
   /** Before a savepoint: what was emitted outside of it must not be undone with it. Throws the first failure. */
   async beforeNested(): Promise<void> {
+    if (!this.isOpen) throw ended('transaction()')
     await this.#flush()
     if (this.#failure !== undefined) throw this.#failure.error
   }
@@ -146,7 +148,7 @@ export class TransactionScope {
   }
 
   #assertUsable(): void {
-    if (!this.#open) throw ended('emit()')
+    if (!this.isOpen) throw ended('emit()')
     this.executor.assertOpen?.()
     if (this.#openChildren.size > 0)
       throw new OutboxError(
@@ -183,6 +185,7 @@ export class TransactionScope {
     for (const group of groupByOutbox(emits)) {
       try {
         if (this.#failure !== undefined) throw this.#failure.error
+        if (this.parent?.isOpen === false) throw ended('emit()')
         this.executor.assertOpen?.()
         this.#emitted = true
         await group.outbox.insert(this.executor, group.events)

@@ -1,1 +1,35 @@
-export {}
+export { createEmit } from './create-emit.js'
+export { emitOperation } from './emit-operation.js'
+export type {
+  AmbientOutbox,
+  EmitFunction,
+  EmitOperation,
+  EmittingTx,
+  HasEvents,
+  KnownOptions,
+  OutboxMethods,
+  OutboxTx,
+  PrismaLike,
+  PrismaOutboxOptions,
+  PrismaTxLike,
+  WithOutbox,
+} from './types.js'
+export { withOutbox } from './with-outbox.js'
+export {
+  defineEvents,
+  isOutboxError,
+  OutboxError,
+  parseMessage,
+  typed,
+  type AggregateId,
+  type Catalogue,
+  type Emit,
+  type EventOf,
+  type EventsOf,
+  type OutboxErrorCode,
+  type OutboxEvent,
+  type OutboxOptions,
+  type ParsedEvent,
+  type ReceivedMessage,
+  type TableOptions,
+} from '@outboxkit/core'

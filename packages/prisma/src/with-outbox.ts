@@ -1,0 +1,147 @@
+import {
+  emitAmbient,
+  markHandle,
+  Outbox,
+  OutboxError,
+  runInScope,
+  TransactionScope,
+  type Dialect,
+  type OutboxEvent,
+} from '@outboxkit/core'
+import { dialectOf, executorOf, isTransaction, type PrismaHandle } from './handle.js'
+import type { KnownOptions, PrismaLike, PrismaOutboxOptions, WithOutbox } from './types.js'
+
+type EventInput = OutboxEvent | readonly OutboxEvent[]
+type Body = (tx: object) => unknown
+
+/** What a wrapped client knows; `emitOperation` finds it, whichever copy of this package has wrapped it. */
+export interface Wrapping {
+  readonly outbox: Outbox
+  readonly dialect: Dialect
+  readonly client: PrismaHandle
+}
+
+const mark = Symbol.for('outboxkit.prisma')
+
+export function wrappingOf(db: object): Wrapping | undefined {
+  return (db as { [mark]?: Wrapping })[mark]
+}
+
+/**
+ * A client like `client` whose interactive transactions have `emit()` and `afterCommit()`, nested ones as well.
+ * `client` itself is not changed. Extensions may be applied before or after: `$extends` of the result gives a
+ * client with the outbox.
+ *
+ * Throws `OUTBOX_OPTION_INVALID` for an option that does not fit, and `OUTBOX_HANDLE_UNSUPPORTED` for a client
+ * that cannot work: another database than PostgreSQL, MySQL and MariaDB, a transaction, or a model called Emit,
+ * AfterCommit or (with `ambient`) Outbox.
+ */
+export function withOutbox<C extends PrismaLike, const O extends PrismaOutboxOptions = {}>(
+  client: C,
+  options?: KnownOptions<O>,
+): WithOutbox<C, O> {
+  const { provider, ...rest }: PrismaOutboxOptions = options ?? {}
+  const handle = client as unknown as PrismaHandle
+  const dialect = dialectOf(handle, provider)
+  if (isTransaction(handle))
+    throw new OutboxError(
+      'OUTBOX_HANDLE_UNSUPPORTED',
+      'withOutbox() takes the client, not a transaction: it could not see the commit. Wrap the client, or use createEmit() with this transaction.',
+    )
+  return wrapClient({ outbox: new Outbox(rest), dialect, client: handle }) as WithOutbox<C, O>
+}
+
+function wrapClient(wrapping: Wrapping): object {
+  const { outbox, client } = wrapping
+  const names = ['emit', 'afterCommit', ...(outbox.ambient === undefined ? [] : ['outbox'])]
+  rejectModels(client, names)
+  const wrapped = Object.create(client) as object
+  own(wrapped, {
+    $transaction: wrapTransaction(client, wrapping),
+    $extends: (extension: unknown) => wrapClient({ ...wrapping, client: client.$extends(extension) }),
+    emit: emitOutside,
+    [mark]: wrapping,
+  })
+  if (outbox.ambient !== undefined)
+    own(wrapped, { outbox: { emit: (input: EventInput) => emitAmbient(outbox, input) } })
+  return wrapped
+}
+
+/** `handle.$transaction`, with `emit` on every interactive transaction that it opens. */
+function wrapTransaction(handle: PrismaHandle, { outbox, dialect }: Wrapping, parent?: TransactionScope) {
+  return async (body: Body | readonly unknown[], options?: unknown): Promise<unknown> => {
+    // The batch form: there is no handle to emit on, emitOperation() is for that.
+    if (typeof body !== 'function') return handle.$transaction?.(body, options)
+    let tx = handle
+    const newScope = (): TransactionScope =>
+      new TransactionScope(
+        outbox,
+        executorOf(dialect, () => tx),
+        parent,
+      )
+    // Before anything is awaited: from now on the outer transaction takes no emit that a savepoint could undo.
+    let scope = newScope()
+    try {
+      await parent?.beforeNested()
+      const result = await handle.$transaction?.((opened: PrismaHandle) => {
+        tx = opened
+        // An extension that retries calls the body once more.
+        if (!scope.isOpen) {
+          scope.rolledBack()
+          scope = newScope()
+        }
+        const wrapped = wrapTx(opened, scope, { outbox, dialect, client: handle })
+        return runInScope(scope, () => body(wrapped))
+      }, options)
+      await scope.committed()
+      return result
+    } catch (error) {
+      scope.rolledBack()
+      throw error
+    }
+  }
+}
+
+/** An object of its own before Prisma's: what is defined on a transaction would reach the client behind it. */
+function wrapTx(tx: PrismaHandle, scope: TransactionScope, wrapping: Wrapping): object {
+  const wrapped = Object.create(tx) as object
+  markHandle(wrapped, scope)
+  own(wrapped, {
+    emit: (input: EventInput) => scope.emit(input),
+    afterCommit: (hook: () => unknown) => scope.afterCommit(hook),
+  })
+  if (typeof tx.$transaction === 'function')
+    own(wrapped, { $transaction: wrapTransaction(tx, wrapping, scope) })
+  return wrapped
+}
+
+/** Own properties that nobody enumerates: clients are logged and spread. */
+function own(target: object, properties: Readonly<Record<string | symbol, unknown>>): void {
+  for (const name of Reflect.ownKeys(properties))
+    Object.defineProperty(target, name, {
+      value: properties[name as string],
+      configurable: true,
+      enumerable: false,
+      writable: true,
+    })
+}
+
+/** Our names would hide the models of the same name. */
+function rejectModels(client: PrismaHandle, names: readonly string[]): void {
+  for (const name of names) {
+    const value = (client as unknown as Record<string, unknown>)[name]
+    if (typeof value === 'object' && value !== null)
+      throw new OutboxError(
+        'OUTBOX_HANDLE_UNSUPPORTED',
+        `The client has a model that is reached as '${name}', which is a name of the outbox. Rename the model and keep its table with @@map.`,
+        { details: { name } },
+      )
+  }
+}
+
+function emitOutside(): never {
+  throw new OutboxError(
+    'OUTBOX_NO_TRANSACTION',
+    'emit() was called outside of a transaction. Use db.$transaction(async (tx) => { await tx.emit(…) }), or emitOperation(db, event) in db.$transaction([…]).',
+  )
+}

@@ -32,7 +32,11 @@ export default defineConfig({
       // Builds, packs, and runs whole programs: the checks of `npm run check`, the consumers, the demo.
       project({
         name: 'repository',
-        include: ['test-matrix/packaging/**/*.test.ts', 'test-matrix/demo/**/*.test.ts'],
+        include: [
+          'test-matrix/packaging/**/*.test.ts',
+          'test-matrix/demo/**/*.test.ts',
+          'test-matrix/matrix/**/*.test.ts',
+        ],
         fileParallelism: false,
         testTimeout: 300_000,
       }),

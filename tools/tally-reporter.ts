@@ -12,8 +12,9 @@ export default class TallyReporter implements Reporter {
   onInit(): void {
     // At exit, because other reporters still print after onTestRunEnd.
     process.once('exit', () => {
+      const file = process.env['OUTBOXKIT_TALLY'] ?? 'reports/tally.txt'
       mkdirSync('reports', { recursive: true })
-      writeFileSync('reports/tally.txt', `${this.line}\n`)
+      writeFileSync(file, `${this.line}\n`)
       writeSync(1, `${this.line}\n`)
     })
   }

@@ -1,0 +1,34 @@
+// npm run matrix [-- --list | CELL …]: the full grid of versions and the long order test.
+import { cells } from './cells.js'
+import { runCell } from './run-cell.js'
+
+const wanted = process.argv.slice(2)
+if (wanted.includes('--list')) {
+  for (const cell of cells) console.log(cell.name)
+  process.exit(0)
+}
+const unknown = wanted.filter((name) => !cells.some((cell) => cell.name === name))
+if (unknown.length > 0) {
+  console.error(`No such cell: ${unknown.join(', ')}. npm run matrix -- --list names them.`)
+  process.exit(2)
+}
+
+const rows: Record<string, { node: string; postgres: number; result: string; seconds: number }> = {}
+const sum = { passed: 0, failed: 0, skipped: 0 }
+for (const cell of cells.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
+  console.log(`\n=== ${cell.name}`)
+  const { passed, tally, seconds } = await runCell(cell, (text) => process.stdout.write(text))
+  rows[cell.name] = {
+    node: String(cell.node),
+    postgres: cell.postgres,
+    result: passed ? tally : `FAILED: ${tally}`,
+    seconds,
+  }
+  const [ok = 0, failed = 0, skipped = 0] = tally.match(/\d+/g)?.map(Number) ?? []
+  sum.passed += ok
+  sum.failed += passed ? failed : Math.max(1, failed)
+  sum.skipped += skipped
+}
+console.table(rows)
+console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`)
+process.exitCode = sum.failed === 0 ? 0 : 1

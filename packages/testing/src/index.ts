@@ -1,1 +1,14 @@
-export {}
+export {
+  memoryPublisher,
+  type MemoryFailure,
+  type MemoryMessage,
+  type MemoryPublisher,
+  type MemoryPublisherOptions,
+} from './memory-publisher.js'
+export {
+  MemoryOutbox,
+  memorySource,
+  type MemoryOperation,
+  type MemoryOutboxOptions,
+  type MemorySourceOptions,
+} from './memory-source.js'

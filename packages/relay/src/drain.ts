@@ -1,0 +1,205 @@
+import type { OutboxError, StoredEvent } from '@outboxkit/core'
+import { backoffMs } from './backoff.js'
+import { decideEvents, decideHeldRow, heldBehind, poisonScope, type Decision } from './decide.js'
+import type { HeldScopes, HeldTopic } from './held.js'
+import type { LoopContext, Sender } from './send.js'
+import type { Serial } from './serial.js'
+import type { HeldEvent, HeldRow, HeldScope } from './source.js'
+import type { Window } from './window.js'
+
+// Rows per pass: few while the topic still fails, many once it works again.
+const probeRows = 50
+const drainRows = 500
+
+export interface DrainDependencies {
+  readonly sender: Sender
+  readonly held: HeldScopes
+  readonly window: Window
+  /** One change of the tables after the other: a scope is found empty only when nothing is on its way into it. */
+  readonly serial: Serial
+  readonly topicOf: (event: StoredEvent) => string | null
+  readonly onHalt: (decision: Decision & { action: 'halt' }) => void
+}
+
+/** Publishes what waits in the held table, scope by scope, and lifts a scope that has become empty. */
+export class Drainer {
+  readonly #context: LoopContext
+  readonly #needs: DrainDependencies
+
+  constructor(context: LoopContext, needs: DrainDependencies) {
+    this.#context = context
+    this.#needs = needs
+  }
+
+  /** One pass over a held topic; sets when the next one is due. */
+  async drainTopic(name: string, topic: HeldTopic): Promise<void> {
+    const { options, emitter } = this.#context
+    const scope: HeldScope = { kind: 'topic', scope: name }
+    topic.draining = true
+    // Under constant load a topic would never be found empty unless its new events wait for the answer. While
+    // it still fails they do not: they would fill the memory.
+    const closing = topic.failures === 0
+    const pass = await this.#pass(scope, closing, closing ? drainRows : probeRows, (rows) =>
+      this.#planTopic(rows),
+    ).finally(() => (topic.draining = false))
+    if (pass.failed === undefined) {
+      topic.failures = 0
+      topic.dueAt = options.now()
+      return
+    }
+    topic.failures = pass.moved ? 1 : topic.failures + 1
+    const retryInMs = backoffMs(topic.failures, options.retry, options.random)
+    topic.dueAt = options.now() + retryInMs
+    emitter.emit('fault', { phase: 'drain', error: pass.failed, topic: name, retryInMs })
+  }
+
+  #planTopic(rows: readonly HeldRow[]): Plan {
+    const plan: Plan = { publish: [], discard: [], park: [] }
+    for (const row of rows) {
+      if (row.request === 'discard') plan.discard.push(row)
+      else if (this.#needs.held.isKeyHeld(row.event)) plan.park.push(behindKey(row))
+      else plan.publish.push(row)
+    }
+    return plan
+  }
+
+  /**
+   * One pass over a held key, as far as its rows may go. Resolves with true when it should be looked at again:
+   * at once (`'more'`) or later (`'later'`).
+   */
+  async drainKey(scope: HeldScope): Promise<'done' | 'more' | 'later'> {
+    let stopped = false
+    const pass = await this.#pass(scope, true, drainRows, (rows) => {
+      const plan: Plan = { publish: [], discard: [], park: [] }
+      for (const row of rows) {
+        const step = decideHeldRow(row, this.#isTopicBlocked(row.event))
+        if (step === 'stop') {
+          stopped = true
+          break
+        }
+        plan[step].push(row)
+      }
+      return plan
+    })
+    if (pass.failed !== undefined) return 'later'
+    if (stopped || pass.lifted) return 'done'
+    return pass.rejected ? 'done' : 'more'
+  }
+
+  #isTopicBlocked(event: StoredEvent): boolean {
+    const topic = this.#needs.topicOf(event)
+    return topic !== null && (this.#needs.held.topics.has(topic) || this.#needs.window.stalls.has(topic))
+  }
+
+  async #pass(
+    scope: HeldScope,
+    closing: boolean,
+    limit: number,
+    planOf: (rows: readonly HeldRow[]) => Plan,
+  ): Promise<Pass> {
+    const { held, serial } = this.#needs
+    const { source } = this.#context.options
+    held.setClosing(scope, closing)
+    try {
+      // Behind a settle that may be adding rows to this scope.
+      const rows = await serial(() => source.readHeld(scope, limit))
+      const plan = planOf(rows)
+      const result = await this.#publish(scope, plan)
+      const moved = result.done.length + result.parked.length > 0
+      if (rows.length > 0 && !moved) return { ...result, moved, lifted: false }
+      const lifted = await serial(() => this.#settle(scope, result))
+      this.#context.metrics.discarded += plan.discard.length
+      return { ...result, moved, lifted }
+    } finally {
+      held.setClosing(scope, false)
+    }
+  }
+
+  async #publish(scope: HeldScope, plan: Plan): Promise<Result> {
+    const { metrics, emitter, options } = this.#context
+    const result: Result = {
+      done: plan.discard.map(({ event }) => event),
+      parked: [...plan.park],
+      failed: undefined,
+      rejected: false,
+    }
+    if (plan.publish.length === 0) return result
+    const events = plan.publish.map(({ event }) => event)
+    const outcomes = await this.#needs.sender.send(events)
+    // A person who asks for a second attempt does not ask for the event to be dropped, or the relay to end.
+    const policy = scope.kind === 'key' ? 'park-key' : options.onPoison
+    decideEvents(events, outcomes, policy).forEach((decision, index) => {
+      const row = plan.publish[index] as HeldRow
+      const outcome = outcomes[index]
+      if (decision.action === 'done') {
+        result.done.push(row.event)
+        metrics.drained++
+      } else if (decision.action === 'skip') {
+        result.done.push(row.event)
+        metrics.skipped++
+        emitter.emit('skipped', { event: row.event, error: decision.error })
+      } else if (decision.action === 'park') {
+        result.rejected = true
+        result.parked.push(parkedRow(row, decision.scope, decision.error))
+      } else if (decision.action === 'halt') this.#needs.onHalt(decision)
+      else if (decision.blamed && outcome?.status === 'retry') result.failed ??= outcome.error
+    })
+    return result
+  }
+
+  async #settle(scope: HeldScope, { done, parked }: Result): Promise<boolean> {
+    const { held, window } = this.#needs
+    const { options, guard, metrics, emitter } = this.#context
+    for (const row of parked) held.holdKey(row)
+    guard.assertOwned()
+    const empty = await options.source.settleHeld(scope, done, parked)
+    const moved = parked.filter((row) => row.kind !== scope.kind)
+    if (moved.length > 0) emitter.emit('held', { events: moved })
+    if (!empty) return false
+    held.lift(scope)
+    window.release(scope)
+    metrics.lifted++
+    emitter.emit('lifted', scope)
+    return true
+  }
+}
+
+interface Plan {
+  readonly publish: HeldRow[]
+  readonly discard: HeldRow[]
+  readonly park: HeldEvent[]
+}
+
+interface Result {
+  readonly done: StoredEvent[]
+  readonly parked: HeldEvent[]
+  /** The first failure that was not a rejection. */
+  failed: OutboxError | undefined
+  rejected: boolean
+}
+
+interface Pass extends Result {
+  readonly lifted: boolean
+  /** Rows were deleted or changed. */
+  readonly moved: boolean
+}
+
+function behindKey(row: HeldRow): HeldEvent {
+  return {
+    ...poisonScope(row.event),
+    event: row.event,
+    code: heldBehind,
+    reason: 'An earlier event of this key is held.',
+    attempts: row.attempts,
+  }
+}
+
+function parkedRow(row: HeldRow, scope: HeldScope, error: { code: string; message: string }): HeldEvent {
+  return {
+    ...scope,
+    event: row.event,
+    code: error.code,
+    reason: error.message,
+    attempts: row.attempts + 1,
+  }
+}

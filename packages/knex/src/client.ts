@@ -7,14 +7,14 @@ import { OutboxError, type Dialect } from '@outboxkit/core'
 export interface KnexClient {
   readonly driverName?: string
   readonly dialect?: string
-  transaction(container: Container, config?: unknown, outerTx?: unknown): KnexTransaction
+  transaction: (container: Container, config?: unknown, outerTx?: unknown) => KnexTransaction
 }
 
 export type Container = (trx: KnexTransactor) => unknown
 
 /** Knex' Transaction: the facade of a promise that owns BEGIN, COMMIT and ROLLBACK. */
 export interface KnexTransaction extends PromiseLike<unknown> {
-  asCallback?(callback: (error: unknown, value: unknown) => void): Promise<unknown>
+  asCallback(callback: (error: Error | null, value: unknown) => void): Promise<unknown>
   catch(onRejected?: ((error: unknown) => unknown) | null): Promise<unknown>
   finally(onFinally?: (() => void) | null): Promise<unknown>
   isCompleted(): boolean
@@ -29,9 +29,9 @@ export interface KnexTransaction extends PromiseLike<unknown> {
 export interface KnexHandle {
   readonly client: KnexClient
   readonly isTransaction?: boolean
-  emit(event: string | symbol, ...args: unknown[]): boolean
+  emit: (event: string | symbol, ...args: unknown[]) => boolean
   listenerCount(event: string | symbol): number
-  withUserParams(params: Record<string, unknown>): KnexHandle
+  withUserParams: (params: Record<string, unknown>) => KnexHandle
 }
 
 /** What the application calls `trx`. */

@@ -81,15 +81,13 @@ function settleScope(unit: KnexTransaction, scope: TransactionScope): Promise<un
       throw error
     },
   )
-  Object.assign(unit, {
-    // oxlint-disable-next-line unicorn/no-thenable -- Knex' transaction is one
-    then: outcome.then.bind(outcome),
-    catch: outcome.catch.bind(outcome),
-    finally: outcome.finally.bind(outcome),
-    asCallback(callback: (error: unknown, value: unknown) => void) {
-      callbackify(() => outcome)(callback as never)
-      return outcome
-    },
-  })
+  // oxlint-disable-next-line unicorn/no-thenable -- Knex' transaction is one
+  unit.then = outcome.then.bind(outcome)
+  unit.catch = outcome.catch.bind(outcome)
+  unit.finally = outcome.finally.bind(outcome)
+  unit.asCallback = (callback) => {
+    callbackify(() => outcome)(callback)
+    return outcome
+  }
   return outcome
 }

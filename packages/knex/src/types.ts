@@ -4,25 +4,24 @@ import type { Knex } from 'knex'
 /** What the outbox adds to a transaction. */
 export interface OutboxTransactionMethods<E> {
   /** Takes the events at their present value; they are stored if and only if the transaction commits. */
-  emit: Emit<E> & Knex['emit']
+  emit: Knex['emit'] & Emit<E>
   /** Runs after the commit, in order and awaited; never after a rollback. */
   afterCommit(hook: () => unknown): void
 }
 
 /** A Knex transaction with `emit`; fits wherever `Knex.Transaction` is expected. */
 export interface OutboxTransaction<E = OutboxEvent> extends Knex.Transaction, OutboxTransactionMethods<E> {
-  emit: Emit<E> & Knex['emit']
+  emit: Knex['emit'] & Emit<E>
   transaction: TransactionFunction<OutboxTransaction<E>>
   transactionProvider(config?: Knex.TransactionConfig): () => Promise<OutboxTransaction<E>>
   savepoint<T = unknown>(transactionScope: (trx: OutboxTransaction<E>) => unknown): Promise<T>
 }
 
-/** Knex' three forms. The last overload is not generic, so that `Parameters<…>` finds the handle's type. */
+/** Knex' three forms. */
 export interface TransactionFunction<T> {
   (config?: Knex.TransactionConfig): Promise<T>
   (transactionScope?: null, config?: Knex.TransactionConfig): Promise<T>
   <R>(transactionScope: (trx: T) => Promise<R> | void, config?: Knex.TransactionConfig): Promise<R>
-  (transactionScope: (trx: T) => Promise<unknown> | void, config?: Knex.TransactionConfig): Promise<unknown>
 }
 
 interface TransactionForms<E> {
@@ -30,6 +29,7 @@ interface TransactionForms<E> {
   transactionProvider(config?: Knex.TransactionConfig): () => Promise<OutboxTransaction<E>>
 }
 
+// Not generic, or TypeScript would drop it as the same signature again.
 interface LastTransactionForm<E> {
   transaction(
     transactionScope: (trx: OutboxTransaction<E>) => Promise<unknown> | void,

@@ -68,7 +68,7 @@ export function createEmit<const O extends OutboxOptions = {}>(
       return Promise.reject(error as Error)
     }
   }
-  return emit as EmitFunction<EventsOf<O>>
+  return emit as never
 }
 
 function toHandle(knex: unknown): KnexHandle {

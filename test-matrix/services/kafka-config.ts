@@ -55,9 +55,7 @@ export function serverProperties({ id, nodes, dataFolder, config, sasl }: Node):
     'inter.broker.listener.name': 'PLAINTEXT',
     'controller.quorum.voters': nodes.map(({ controller }, i) => `${i + 1}@127.0.0.1:${controller}`).join(),
     'log.dirs': dataFolder,
-    ...replication(nodes.length),
-    ...quickAndSmall,
-    ...(sasl && saslLines(sasl)),
+    ...clientSettings(nodes.length, sasl),
     ...config,
   }
   return Object.entries(lines)
@@ -65,8 +63,16 @@ export function serverProperties({ id, nodes, dataFolder, config, sasl }: Node):
     .join('')
 }
 
+/** What does not depend on where the brokers run. */
+export function clientSettings(
+  nodes: number,
+  sasl: KafkaOptions['sasl'],
+): Record<string, string | number | boolean> {
+  return { ...replication(nodes), ...quickAndSmall, ...(sasl && saslLines(sasl)) }
+}
+
 /** Everything on every node, the internal topics too: a test may kill any of three. */
-export function replication(nodes: number): Record<string, number> {
+function replication(nodes: number): Record<string, number> {
   const inSync = nodes > 1 ? 2 : 1
   return {
     'default.replication.factor': nodes,
@@ -79,7 +85,7 @@ export function replication(nodes: number): Record<string, number> {
   }
 }
 
-export const quickAndSmall = {
+const quickAndSmall = {
   'num.partitions': 1,
   'offsets.topic.num.partitions': 1,
   'transaction.state.log.num.partitions': 1,

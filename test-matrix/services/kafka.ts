@@ -1,4 +1,5 @@
-import { containersWanted, startKafkaContainers } from './docker.js'
+import { containersWanted } from './docker.js'
+import { startKafkaContainers } from './kafka-docker.js'
 import { fetchKafka, startLocalKafka } from './kafka-local.js'
 import type { KafkaOptions, KafkaServer } from './server.js'
 

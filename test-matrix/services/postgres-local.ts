@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { cached, withProgress } from './cache.js'
 import { npmPackage } from './npm-package.js'
+import { postgresDefaults } from './postgres-settings.js'
 import { childrenOf, freePort, isAlive, run, signal, until } from './run.js'
 import { logTail, serverFolder, spawnServer } from './server-process.js'
 import type { ServerProcess, User } from './server-process.js'
@@ -17,23 +18,12 @@ const versions: Record<PostgresMajor, string> = {
   18: '18.4.0-beta.17',
 }
 
-/** Nothing is synced to the disk: a committed row survives kill -9 of the server, not a power cut. */
-const defaults = {
-  wal_level: 'logical',
-  max_wal_senders: 20,
-  max_replication_slots: 20,
-  max_prepared_transactions: 20,
-  max_connections: 300,
+const local = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  shared_buffers: '64MB',
   // In the data folder: shared memory of a killed server would stay behind.
   dynamic_shared_memory_type: 'mmap',
-  fsync: 'off',
-  full_page_writes: 'off',
-  log_min_messages: 'warning',
-  wal_sender_timeout: '10s',
-}
+} as const
 
 /** PostgreSQL refuses to run as root, and initdb wants a user that has a name: `nobody` exists everywhere. */
 async function serverUser(): Promise<User | undefined> {
@@ -105,7 +95,7 @@ export async function startLocalPostgres({
     await run('cp', ['-a', template, data])
     chmodSync(data, 0o700)
     const port = Number(settings['port'] ?? (await freePort()))
-    const lines = Object.entries({ ...defaults, ...settings, port }).map(
+    const lines = Object.entries({ ...postgresDefaults, ...local, ...settings, port }).map(
       ([key, value]) => `${key} = '${value}'\n`,
     )
     writeFileSync(join(data, 'postgresql.auto.conf'), lines.join(''))

@@ -1,4 +1,5 @@
-import { containersWanted, startPostgresContainer } from './docker.js'
+import { containersWanted } from './docker.js'
+import { startPostgresContainer } from './postgres-docker.js'
 import { fetchPostgres, startLocalPostgres } from './postgres-local.js'
 import type { PostgresOptions, PostgresServer } from './server.js'
 

@@ -25,6 +25,8 @@ export interface WorkloadOptions {
   readonly holders?: number
   /** How long they hold it. Default 5 to 8 s. */
   readonly holdMs?: readonly [low: number, high: number]
+  /** Longest random pause of an ordinary writer between two transactions, to stretch a run. Default 0. */
+  readonly thinkMs?: number
   /** Default 0.1. */
   readonly rollbackShare?: number
   /** A transaction that writes somewhere else and stays open. Default true. */
@@ -99,12 +101,15 @@ class Run {
   }
 
   async loop(role: Role, client: WorkloadClient, random: Random): Promise<void> {
+    const { thinkMs = 0 } = this.#options
     try {
       while (!this.#done) {
         const own = random.fork()
         const keys = this.#keysFor(role, own)
-        if (role !== 'holder') await this.#attempt(client, this.#plan(own, keys))
-        else {
+        if (role !== 'holder') {
+          await this.#attempt(client, this.#plan(own, keys))
+          if (role === 'writer' && thinkMs > 0) await sleep(own.between(0, thinkMs))
+        } else {
           const [low, high] = this.#options.holdMs ?? [5000, 8000]
           for (const key of keys) this.#held.add(key)
           await this.#attempt(client, this.#plan(own, keys, own.between(low, high)))

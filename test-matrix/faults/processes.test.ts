@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { isLong, openStage, seedOr } from './stage.js'
+
+// Fault 4.
+test('kill -9 of every relay at once, again and again', { timeout: isLong ? 900_000 : 120_000 }, async () => {
+  const rounds = isLong ? 50 : 5
+  await using stage = await openStage({ seed: seedOr(4) })
+  const events = rounds * 400
+  const writing = stage.write({ events, holders: 3, holdMs: [500, 2_000], thinkMs: 60 })
+  const killing = (async () => {
+    for (let round = 1; round <= rounds; round += 1) {
+      const relays = ['a', 'b'].map((name) => stage.relay(`${name}${round}`))
+      const owner = await stage.owner()
+      await owner.waitFor('published')
+      await sleep(Math.floor(((round * 7919) % 13) * 25))
+      await Promise.all(relays.map((relay) => stage.kill9(relay)))
+    }
+    stage.relay('last')
+  })()
+  await Promise.all([writing, killing])
+  const report = await stage.check({ minEmitted: events, requireFaults: true })
+  expect(report.failures).toEqual([])
+})
+
+// Fault 5. The owner that wakes up has lost its lease and may at most repeat what it had read.
+test('SIGSTOP past the lease, then SIGCONT', async () => {
+  await using stage = await openStage({ seed: seedOr(5) })
+  const first = stage.relay('a')
+  await first.waitFor('owner')
+  const second = stage.relay('b')
+  await second.waitFor('standby')
+  const writing = stage.write({ events: 4_000, holders: 3, holdMs: [500, 2_000], thinkMs: 60 })
+  const pausing = (async () => {
+    for (const [sleeper, other] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      await stage.owner()
+      await sleep(500)
+      await stage.fault(`SIGSTOP ${sleeper.name}`, () => sleeper.kill('SIGSTOP'))
+      const epochs = other.epoch
+      await other.waitFor('owner', ({ epoch }) => epoch > epochs)
+      await sleep(700)
+      await stage.fault(`SIGCONT ${sleeper.name}`, () => sleeper.kill('SIGCONT'))
+      await sleeper.waitForLast('standby')
+    }
+  })()
+  await Promise.all([writing, pausing])
+  const report = await stage.check({ minEmitted: 4_000, requireFaults: true })
+  expect(report.failures).toEqual([])
+  expect(first.isAlive && second.isAlive).toBe(true)
+})

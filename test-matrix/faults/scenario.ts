@@ -1,0 +1,211 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createTablesSql } from '@outboxkit/core'
+import type { FaultPoint } from '@outboxkit/relay'
+import { Client } from 'pg'
+import {
+  checkRun,
+  formatReport,
+  Records,
+  type Attempt,
+  type FaultRecord,
+  type LedgerPlace,
+  type Report,
+  type RunToCheck,
+} from '../checker/index.js'
+import type { WorkloadClient } from '../workload/client.js'
+import { allClients } from '../workload/clients/index.js'
+import { RelayChild } from '../workload/relay-child.js'
+import type { RelayConfig } from '../workload/relay-config.js'
+import {
+  prepareWorkload,
+  runWorkload,
+  type WorkloadOptions,
+  type WorkloadResult,
+} from '../workload/workload.js'
+
+const source = '/faults'
+
+export interface ScenarioOptions {
+  readonly databaseUrl: string
+  readonly brokers: readonly string[]
+  /** A fresh schema; the scenario makes the tables in it. */
+  readonly schema: string
+  /** A fresh topic. */
+  readonly topic: string
+  readonly seed: number
+  /** Default 2,000: short, so that tests do not wait. */
+  readonly termMs?: number
+}
+
+/** One run: a workload, relays that come and go, faults, and the checker's verdict at the end. */
+export class Scenario {
+  readonly seed: number
+  readonly faults: FaultRecord[] = []
+  readonly relays: RelayChild[] = []
+  readonly place: LedgerPlace
+  readonly #options: ScenarioOptions
+  readonly #folder = mkdtempSync(join(tmpdir(), 'outboxkit-run-'))
+  readonly #attempts: Records<Attempt>
+  readonly #faultFile: Records<FaultRecord>
+  readonly #started = performance.now()
+  #clients: WorkloadClient[] = []
+  #committed = 0
+  result: WorkloadResult | undefined
+
+  private constructor(options: ScenarioOptions) {
+    this.#options = options
+    this.seed = options.seed
+    this.place = { schema: options.schema, outbox: 'outbox' }
+    this.#attempts = new Records(join(this.#folder, 'attempts.jsonl'))
+    this.#faultFile = new Records(join(this.#folder, 'faults.jsonl'))
+  }
+
+  static async create(options: ScenarioOptions): Promise<Scenario> {
+    const scenario = new Scenario(options)
+    for (const statement of createTablesSql('postgres', { schema: options.schema }))
+      await scenario.query(statement)
+    await prepareWorkload(options.databaseUrl, scenario.place)
+    scenario.#clients = await allClients({
+      databaseUrl: options.databaseUrl,
+      place: scenario.place,
+      connections: 12,
+    })
+    return scenario
+  }
+
+  get committed(): number {
+    return this.#committed
+  }
+
+  relay(name: string, config: Partial<RelayConfig> = {}): RelayChild {
+    const { databaseUrl, brokers, schema, topic, termMs = 2_000 } = this.#options
+    const child = new RelayChild(name, { databaseUrl, brokers, schema, topic, source, termMs, ...config })
+    this.relays.push(child)
+    return child
+  }
+
+  /** Writes until `events` have committed; meanwhile the caller may break things. */
+  async write(
+    options: Pick<WorkloadOptions, 'events'> &
+      Partial<Omit<WorkloadOptions, 'clients' | 'attempts' | 'place'>>,
+  ): Promise<WorkloadResult> {
+    const before = this.#committed
+    this.result = await runWorkload({
+      databaseUrl: this.#options.databaseUrl,
+      place: this.place,
+      clients: this.#clients,
+      seed: this.seed,
+      attempts: this.#attempts,
+      onCommitted: (events) => {
+        this.#committed = before + events
+      },
+      ...options,
+    })
+    return this.result
+  }
+
+  /** Resolves when the workload has committed that many events. */
+  async committedAtLeast(events: number, deadlineMs = 240_000): Promise<void> {
+    const deadline = performance.now() + deadlineMs
+    while (this.#committed < events) {
+      if (performance.now() > deadline)
+        throw new Error(`only ${this.#committed} of ${events} events committed`)
+      await sleep(10)
+    }
+  }
+
+  /** Does a fault and records it; one that fails to happen is on record as well, and fails the run. */
+  async fault(name: string, act: () => Promise<void> | void): Promise<void> {
+    const record = { fault: name, seed: this.seed, atMs: Math.round(performance.now() - this.#started) }
+    try {
+      await act()
+      this.#note({ ...record, fired: true })
+    } catch (error) {
+      this.#note({ ...record, fired: false })
+      throw error
+    }
+  }
+
+  /** kill -9, and the proof that it was that. */
+  async kill9(relay: RelayChild): Promise<void> {
+    await this.fault(`kill -9 ${relay.name}`, async () => {
+      relay.kill('SIGKILL')
+      const end = await relay.ended
+      if (end !== 'SIGKILL') throw new Error(`relay ${relay.name} ended by ${end}\n${relay.stderr}`)
+    })
+  }
+
+  /** Waits for the kill -9 that a relay was told to give itself at a point. */
+  async diesAt(relay: RelayChild, point: FaultPoint): Promise<void> {
+    await this.fault(`kill -9 ${relay.name} ${point}`, async () => {
+      const end = await relay.ended
+      if (
+        end !== 'SIGKILL' ||
+        !relay.states.some((state) => state.state === 'dying' && state.point === point)
+      )
+        throw new Error(`relay ${relay.name} ended by ${end}, not at ${point}\n${relay.stderr}`)
+    })
+  }
+
+  async query(text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
+    const client = new Client({ connectionString: this.#options.databaseUrl, application_name: 'scenario' })
+    await client.connect()
+    try {
+      return (await client.query<Record<string, unknown>>(text, [...values])).rows
+    } finally {
+      await client.end()
+    }
+  }
+
+  /** The relay that says it owns the lease. */
+  async owner(deadlineMs = 30_000): Promise<RelayChild> {
+    const deadline = performance.now() + deadlineMs
+    for (;;) {
+      const owner = this.relays.findLast((relay) => relay.isOwner)
+      if (owner !== undefined) return owner
+      if (performance.now() > deadline) throw new Error('no relay became owner')
+      await sleep(10)
+    }
+  }
+
+  /** Waits for the backlog to drain (a relay must be running) and lets the checker decide. */
+  async check(options: Partial<RunToCheck> & Pick<RunToCheck, 'minEmitted'>): Promise<Report> {
+    const { databaseUrl, brokers, topic } = this.#options
+    const report = await checkRun({
+      databaseUrl,
+      place: this.place,
+      brokers,
+      topics: [topic],
+      wire: { source, topic },
+      attempts: this.#attempts.read(),
+      faults: this.faults,
+      ...options,
+    })
+    const seconds = this.result?.seconds.toFixed(1) ?? '?'
+    const said = this.relays.flatMap((relay) =>
+      relay.states
+        .filter(({ state }) => !['started', 'published'].includes(state))
+        .slice(-6)
+        .map((state) => `  ${relay.name}: ${JSON.stringify(state)}`),
+    )
+    console.log(
+      `seed ${this.seed}, written in ${seconds} s, faults: ${this.faults.map((fault) => fault.fault).join(', ') || 'none'}\n` +
+        `${formatReport(report)}${report.failures.length === 0 ? '' : `\n${said.join('\n')}\nrecords: ${this.#folder}`}`,
+    )
+    if (report.failures.length === 0) rmSync(this.#folder, { recursive: true, force: true })
+    return report
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.relays.map((relay) => relay.end()))
+    await Promise.all(this.#clients.map((client) => client.close()))
+  }
+
+  #note(record: FaultRecord): void {
+    this.faults.push(record)
+    this.#faultFile.add(record)
+  }
+}

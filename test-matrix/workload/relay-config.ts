@@ -1,0 +1,32 @@
+import type { FaultPoint } from '@outboxkit/relay'
+
+/** What a relay process is told. */
+export interface RelayConfig {
+  readonly databaseUrl: string
+  readonly schema: string
+  readonly brokers: readonly string[]
+  /** Topic template. */
+  readonly topic: string
+  /** `ce_source`. */
+  readonly source: string
+  readonly termMs: number
+  /** kill -9 of itself at the given occurrence of a point, counted from 1. */
+  readonly dieAt?: { readonly point: FaultPoint; readonly occurrence: number }
+  readonly maxBatchEvents?: number
+  /** A wrong reader, planted to see it found. */
+  readonly rule?: PlantedRule
+}
+
+/** `ignore`: reads above the highest position only. `{ ageMs }`: gives a hole up once it is that old. */
+export type PlantedRule = 'ignore' | { readonly ageMs: number }
+
+/** What a relay process says. */
+export type RelayState =
+  | { readonly state: 'started' | 'standby' }
+  | { readonly state: 'owner'; readonly epoch: number }
+  | { readonly state: 'published'; readonly total: number }
+  | { readonly state: 'dying'; readonly point: FaultPoint }
+  | { readonly state: 'held'; readonly reason: string }
+  | { readonly state: 'late'; readonly count: number }
+  | { readonly state: 'fault'; readonly phase: string; readonly message: string }
+  | { readonly state: 'stopped'; readonly error?: string }

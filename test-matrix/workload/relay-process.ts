@@ -1,0 +1,65 @@
+import { writeSync } from 'node:fs'
+import { cloudEvents } from '@outboxkit/core'
+import { kafkaPublisher } from '@outboxkit/kafka'
+import { kafkajs } from '@outboxkit/kafka/kafkajs'
+import { createRelay, type FaultPoint } from '@outboxkit/relay'
+import { postgresSource } from '@outboxkit/relay/postgres'
+import type { RelayConfig, RelayState } from './relay-config.js'
+
+/**
+ * One relay in a process of its own, so that kill -9 and SIGSTOP are real. Its configuration is the only argument,
+ * as JSON; each change of its state is one line of JSON on standard output. It ends when standard input does, so
+ * that a killed test leaves no relay behind.
+ */
+const config = JSON.parse(process.argv[2] ?? '{}') as RelayConfig
+
+/** Synchronously: the last line before a kill -9 must come out too. */
+function say(state: RelayState): void {
+  writeSync(1, `${JSON.stringify(state)}\n`)
+}
+
+let seen = 0
+function onPoint(point: FaultPoint): void {
+  if (config.dieAt?.point !== point || (seen += 1) < config.dieAt.occurrence) return
+  say({ state: 'dying', point })
+  process.kill(process.pid, 'SIGKILL')
+}
+
+const { rule } = config
+const relay = createRelay({
+  source: postgresSource({
+    url: config.databaseUrl,
+    table: { schema: config.schema },
+    ...(config.maxBatchEvents === undefined ? {} : { maxBatchEvents: config.maxBatchEvents }),
+    ...(rule === undefined ? {} : { internal: { holes: rule } }),
+  }),
+  publisher: kafkaPublisher({
+    driver: kafkajs({ brokers: [...config.brokers] }),
+    topic: config.topic,
+    envelope: cloudEvents({ source: config.source }),
+  }),
+  lease: { termMs: config.termMs },
+  internal: { onPoint },
+})
+
+let published = 0
+relay.on('owner', ({ epoch }) => say({ state: 'owner', epoch }))
+relay.on('standby', () => say({ state: 'standby' }))
+relay.on('published', ({ events }) => say({ state: 'published', total: (published += events.length) }))
+relay.on('held', ({ events }) => say({ state: 'held', reason: events[0]?.reason ?? '' }))
+relay.on('late', ({ count }) => say({ state: 'late', count }))
+relay.on('fault', ({ phase, error }) =>
+  say({ state: 'fault', phase, message: `${error.code}: ${error.message}` }),
+)
+relay.on('stopped', ({ error }) =>
+  say({ state: 'stopped', ...(error === undefined ? {} : { error: error.message }) }),
+)
+
+process.stdin.resume()
+process.stdin.on('end', () => process.exit(0))
+process.on('SIGTERM', () => {
+  void relay.stop().then(() => process.exit(0))
+})
+
+await relay.start()
+say({ state: 'started' })

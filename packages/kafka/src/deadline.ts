@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 export type Bounded<T> =
   | { readonly status: 'done'; readonly value: T }
   | { readonly status: 'failed'; readonly error: unknown }
@@ -42,4 +44,23 @@ async function settle<T>(
   } catch (error) {
     return { status: 'failed', error }
   }
+}
+
+export interface FannedSignal {
+  readonly signal: AbortSignal
+  /** Takes the listener off the original signal. */
+  release(): void
+}
+
+/**
+ * A signal that follows `signal` and may have any number of listeners: Node warns about more than ten, and one
+ * call waits for many partitions.
+ */
+export function fanOut(signal: AbortSignal): FannedSignal {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  const follow = (): void => controller.abort(signal.reason)
+  if (signal.aborted) follow()
+  else signal.addEventListener('abort', follow, { once: true })
+  return { signal: controller.signal, release: () => signal.removeEventListener('abort', follow) }
 }

@@ -36,13 +36,13 @@ export function planEvents(events: readonly StoredEvent[], router: Router, envel
   const byTopic = new Map<string, PlannedEvent[]>()
   const outcomes = new Map<number, Outcome>()
   const blocked = new Map<string, OutboxError>()
-  const anyTopic = ''
   for (const [index, event] of events.entries()) {
     const scope = scopeOf(event)
     let topic: string | null = null
     try {
       topic = router.topicOf(event)
-      const cause = scope === null ? undefined : (blocked.get(anyTopic + scope) ?? blocked.get(topic + scope))
+      const cause =
+        scope === null ? undefined : (blocked.get(placeOf(null, scope)) ?? blocked.get(placeOf(topic, scope)))
       if (cause !== undefined) {
         outcomes.set(index, blockedBy(cause, topic))
         continue
@@ -54,10 +54,15 @@ export function planEvents(events: readonly StoredEvent[], router: Router, envel
     } catch (thrown) {
       const error = asRejection(thrown, event)
       outcomes.set(index, { status: 'reject', error, topic })
-      if (scope !== null) blocked.set((topic ?? anyTopic) + scope, error)
+      if (scope !== null) blocked.set(placeOf(topic, scope), error)
     }
   }
   return { byTopic, outcomes }
+}
+
+/** A topic (`null`: every topic) and a scope as one key; no topic name has a line feed. */
+function placeOf(topic: string | null, scope: string): string {
+  return `${topic ?? ''}\n${scope}`
 }
 
 function plan(index: number, event: StoredEvent, scope: string | null, envelope: Envelope): PlannedEvent {

@@ -1,6 +1,6 @@
 import { OutboxError, type StoredEvent } from '@outboxkit/core'
 import type { Outcome, Publisher } from '@outboxkit/relay'
-import { bounded } from './deadline.js'
+import { bounded, fanOut } from './deadline.js'
 import type { BatchOutcome, PartitionBatch } from './driver.js'
 import { resolveOptions, type KafkaPublisherOptions, type ResolvedOptions } from './options.js'
 import { aloneBytes, placeEvents, planEvents, type PlannedEvent } from './plan.js'
@@ -78,11 +78,13 @@ class KafkaPublisher implements Publisher {
     const plan = planEvents(events, this.#router, this.#options.envelope)
     const outcomes = new Map(plan.outcomes)
     // Topics side by side: one that is slow or dead holds up no other.
+    const fanned = fanOut(signal)
     const runs = [...plan.byTopic].map(async ([topic, planned]) => {
-      const results = await this.#inTurn(topic, () => this.#publishTopic(topic, planned, signal))
+      const results = await this.#inTurn(topic, () => this.#publishTopic(topic, planned, fanned.signal))
       for (const [index, outcome] of results) outcomes.set(index, outcome)
     })
     await Promise.all(runs)
+    fanned.release()
     return events.map(
       (event, index) =>
         outcomes.get(index) ?? retryAll(this.topicOf(event), 'NO_OUTCOME', 'nothing was sent'),

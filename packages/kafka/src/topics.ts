@@ -1,4 +1,4 @@
-import { bounded } from './deadline.js'
+import { bounded, type Bounded } from './deadline.js'
 import type { KafkaDriver, TopicDescription, TopicLookup, TopicShape } from './driver.js'
 
 export interface KafkaWarning {
@@ -102,7 +102,7 @@ function unsafe({ replicationFactor, minInsyncReplicas }: TopicDescription): str
   return minInsyncReplicas === 1 ? 'min.insync.replicas 1' : undefined
 }
 
-function reasonOf(result: { status: 'timeout' | 'aborted' } | { status: 'failed'; error: unknown }): {
+function reasonOf(result: Exclude<Bounded<unknown>, { status: 'done' }>): {
   readonly code: string
   readonly message: string
 } {

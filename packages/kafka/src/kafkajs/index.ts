@@ -1,1 +1,59 @@
-export {}
+import type { Kafka, KafkaConfig } from 'kafkajs'
+import { OutboxError } from '@outboxkit/core'
+import type { KafkaDriver } from '../driver.js'
+import { createClient, loadKafkajs, type KafkajsLogger } from './client.js'
+import { KafkajsDriver } from './driver.js'
+import { redactor } from './secrets.js'
+
+export type { KafkajsLogger } from './client.js'
+
+/** kafkajs' own configuration: `brokers`, `ssl`, `sasl`, `clientId` … */
+export interface KafkajsOptions extends KafkaConfig {
+  /** Gets what kafkajs logs. Default: nothing is logged; what matters comes back as an outcome. */
+  readonly logger?: KafkajsLogger
+}
+
+/**
+ * The Kafka driver on kafkajs, the client in pure JavaScript; the package kafkajs must be installed.
+ *
+ * Takes kafkajs' configuration, or an existing `Kafka` (whose logging and sockets stay its own: connections that
+ * hang are then left to its time-outs). `retry` counts for connecting only.
+ *
+ * Throws `OUTBOX_OPTION_INVALID` without brokers.
+ */
+export function kafkajs(options: KafkajsOptions | Kafka): KafkaDriver {
+  if (isKafka(options))
+    return new KafkajsDriver({
+      load: async () => {
+        // For its TimeoutNegativeWarning; the class itself is there.
+        await loadKafkajs().catch(() => undefined)
+        return undefined
+      },
+      createClient: () => ({ kafka: options, destroy() {} }),
+      redact: (text) => text,
+    })
+  const { brokers } = options
+  if (
+    typeof brokers !== 'function' &&
+    !(Array.isArray(brokers) && brokers.length > 0 && brokers.every(isAddress))
+  )
+    throw new OutboxError('OUTBOX_OPTION_INVALID', "kafkajs(): brokers must be a list of 'host:port'.")
+  const { logger, ...config } = options
+  const redact = redactor(config)
+  return new KafkajsDriver({
+    load: loadKafkajs,
+    createClient: (Class) => {
+      if (Class === undefined) throw new TypeError('kafkajs is not loaded')
+      return createClient(Class, config, logger, redact)
+    },
+    redact,
+  })
+}
+
+function isKafka(options: KafkajsOptions | Kafka): options is Kafka {
+  return typeof (options as { producer?: unknown }).producer === 'function'
+}
+
+function isAddress(value: unknown): boolean {
+  return typeof value === 'string' && /^[^\s]+:\d+$/.test(value)
+}

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { exampleMessages } from '../docs/examples/envelopes.js'
 import { brokenLinks, pages, render, root, unmarkedBlocks } from './snippets.js'
 
 describe.each(pages())('%s', (page) => {
@@ -24,6 +25,10 @@ describe('the pages', () => {
     const { errorCodes } = await import('@outboxkit/core')
     const page = readFileSync(join(root, 'docs/errors.md'), 'utf8')
     expect(errorCodes.filter((code) => !page.includes(`### \`${code}\``))).toEqual([])
+  })
+
+  it.each(Object.entries(exampleMessages()))('docs/examples/%s is what the envelope makes', (name, text) => {
+    expect(readFileSync(join(root, 'docs/examples', name), 'utf8')).toBe(text)
   })
 
   it('a block that differs, a missing region and a dead anchor are noticed', () => {

@@ -5,20 +5,17 @@ import type { Emit, EventsOf, OutboxOptions } from '@outboxkit/core'
  * other names in Drizzle 1.0.
  */
 export interface DrizzleLike {
-  transaction(body: (tx: never) => Promise<unknown>, config?: never): Promise<unknown>
-  execute(query: never): unknown
+  transaction(...args: never[]): Promise<unknown>
+  execute(...args: never[]): unknown
 }
 
 /** What {@link createEmit}'s function takes: a transaction, or a handle that stands for one (nestjs-cls). */
 export interface DrizzleTxLike {
-  execute(query: never): unknown
+  execute(...args: never[]): unknown
 }
 
 /** The transaction handle of a Drizzle database; of one that `withOutbox` returned: with `emit`. */
 export type OutboxTx<D extends DrizzleLike> = Parameters<Parameters<D['transaction']>[0]>[0]
-
-/** Makes an option that does not exist a compile error, which inference alone would let pass. */
-export type KnownOptions<O> = O & { readonly [Key in Exclude<keyof O, keyof OutboxOptions>]: never }
 
 /** What a transaction opened through {@link withOutbox} has besides Drizzle's own methods. */
 export interface OutboxMethods<Tx, E> {

@@ -5,11 +5,12 @@ import {
   OutboxError,
   runInScope,
   TransactionScope,
+  type ExactOptions,
   type OutboxEvent,
   type OutboxOptions,
 } from '@outboxkit/core'
 import { dialectOf, executorOf, isTransaction, type DrizzleHandle, type TransactionBody } from './handle.js'
-import type { DrizzleLike, KnownOptions, WithOutbox } from './types.js'
+import type { DrizzleLike, WithOutbox } from './types.js'
 
 type EventInput = OutboxEvent | readonly OutboxEvent[]
 
@@ -23,7 +24,7 @@ type EventInput = OutboxEvent | readonly OutboxEvent[]
  */
 export function withOutbox<D extends DrizzleLike, const O extends OutboxOptions = {}>(
   db: D,
-  options?: KnownOptions<O>,
+  options?: ExactOptions<O>,
 ): WithOutbox<D, O> {
   const handle = db as unknown as DrizzleHandle
   dialectOf(handle)

@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+const tsc = join(root, 'node_modules/typescript/bin/tsc')
+
+function compile(project: string, ...options: string[]): { status: number | null; output: string } {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [tsc, '-p', project, ...options], {
+    cwd: root,
+    encoding: 'utf8',
+  })
+  return { status, output: stdout + stderr }
+}
+
+/** A project with the settings of `version` and one file more, which must not compile. */
+function plant(version: string, code: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'outboxkit-types-'))
+  onTestFinished(() => rmSync(folder, { recursive: true }))
+  writeFileSync(join(folder, 'planted.ts'), code)
+  const config = {
+    extends: join(root, 'packages/drizzle/test-types', version, 'tsconfig.json'),
+    compilerOptions: { typeRoots: [join(root, 'node_modules/@types')] },
+    include: ['planted.ts'],
+  }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  return folder
+}
+
+const planted = `
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { outboxTable, withOutbox } from '@outboxkit/drizzle'
+const db = withOutbox(drizzle('postgres://unused'))
+void db.transaction(async (tx) => {
+  await tx.emit({ type: 'x', aggregateType: 'order', aggregateId: 1, payload: {} })
+  await tx.emit({ type: 'x', aggregateType: 'order', payload: {} })
+  void (await tx.select().from(outboxTable()))[0]!.nope
+})
+`
+
+describe.each(['oldest', 'next'])('the types with the %s Drizzle', (version) => {
+  test('have no error', () => {
+    const { status, output } = compile(`packages/drizzle/test-types/${version}`, '--listFiles')
+    expect(output).not.toContain('error TS')
+    expect(status).toBe(0)
+    const drizzles = output.split('\n').filter((file) => file.includes('node_modules/drizzle-orm/'))
+    expect(drizzles.length).toBeGreaterThan(50)
+    expect(drizzles.filter((file) => !file.includes(`orms/drizzle-${version}/`))).toEqual([])
+  })
+
+  test('report a planted error', () => {
+    const { status, output } = compile(plant(version, planted))
+    expect(status).not.toBe(0)
+    const errors = output.split('\n').filter((line) => line.includes('error TS'))
+    expect(errors.map((line) => /planted\.ts\((\d+),/.exec(line)?.[1])).toEqual(['7', '8'])
+  })
+})

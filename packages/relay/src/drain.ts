@@ -64,17 +64,17 @@ export class Drainer {
   }
 
   /**
-   * One pass over a held key, as far as its rows may go. Resolves with true when it should be looked at again:
-   * at once (`'more'`) or later (`'later'`).
+   * One pass over a held key, as far as its rows may go. Resolves with `more` when it should be looked at again
+   * at once, `later` when something else is in the way for now.
    */
   async drainKey(scope: HeldScope): Promise<'done' | 'more' | 'later'> {
-    let stopped = false
+    let stopped: 'done' | 'later' | undefined
     const pass = await this.#pass(scope, true, drainRows, (rows) => {
       const plan: Plan = { publish: [], discard: [], park: [] }
       for (const row of rows) {
         const step = decideHeldRow(row, this.#isTopicBlocked(row.event))
         if (step === 'stop') {
-          stopped = true
+          stopped = decideHeldRow(row, false) === 'stop' ? 'done' : 'later'
           break
         }
         plan[step].push(row)
@@ -82,8 +82,8 @@ export class Drainer {
       return plan
     })
     if (pass.failed !== undefined) return 'later'
-    if (stopped || pass.lifted) return 'done'
-    return pass.rejected ? 'done' : 'more'
+    if (pass.lifted || pass.rejected) return 'done'
+    return stopped ?? 'more'
   }
 
   #isTopicBlocked(event: StoredEvent): boolean {

@@ -3,7 +3,7 @@ import { isOutboxError, OutboxError } from '@outboxkit/core'
 import { backoffMs } from './backoff.js'
 import { RelayEmitter, type FaultPhase, type RelayEventName, type RelayListener } from './events.js'
 import { LeaseKeeper } from './lease.js'
-import { asSourceError, Loop, type LoopEnd, type OncePass } from './loop.js'
+import { Loop, type LoopEnd, type OncePass } from './loop.js'
 import { createMetrics, type RelayMetrics } from './metrics.js'
 import { resolveOptions, type RelayOptions, type ResolvedOptions } from './options.js'
 import { Wake } from './wake.js'
@@ -372,6 +372,13 @@ function halted(cause: OutboxError): OutboxError {
   return new OutboxError('OUTBOX_RELAY_HALTED', `The relay has halted, as onPoison says: ${cause.message}`, {
     cause,
   })
+}
+
+/** Any thrown value as an `OutboxError`. */
+function asSourceError(error: unknown): OutboxError {
+  if (isOutboxError(error)) return error
+  const text = error instanceof Error ? error.message || error.name : String(error)
+  return new OutboxError('OUTBOX_SOURCE_FAILED', text, { cause: error })
 }
 
 /** Resolves when `promise` does, or after `ms`. Rejects as `promise` does. */

@@ -51,3 +51,27 @@ test('SIGSTOP past the lease, then SIGCONT', async () => {
   expect(report.failures).toEqual([])
   expect(first.isAlive && second.isAlive).toBe(true)
 })
+
+// Fault 9, the clean half: what is in flight is settled before the lease is released, so nothing comes twice.
+test('SIGTERM hands over at once and without duplicates', async () => {
+  await using stage = await openStage({ seed: seedOr(9), termMs: 15_000 })
+  await stage.relay('first').waitFor('owner')
+  const writing = stage.write({ events: 3_000, holders: 3, holdMs: [500, 2_000], thinkMs: 60 })
+  const restarting = (async () => {
+    for (const name of ['second', 'third', 'fourth']) {
+      const next = stage.relay(name)
+      await next.waitFor('standby')
+      const owner = await stage.owner()
+      await owner.waitFor('published')
+      await stage.fault(`SIGTERM ${owner.name}`, async () => {
+        owner.kill('SIGTERM')
+        expect(await owner.ended).toBe(0)
+      })
+      // Far less than a term: the lease was released, not waited for.
+      await next.waitFor('owner', undefined, 5_000)
+    }
+  })()
+  await Promise.all([writing, restarting])
+  const report = await stage.check({ minEmitted: 3_000, requireFaults: true, maxDuplicates: 0 })
+  expect(report.failures).toEqual([])
+})

@@ -26,6 +26,8 @@ function onPoint(point: FaultPoint): void {
 }
 
 const { rule } = config
+// A call must not outlive the lease.
+const publishTimeoutMs = Math.min(10_000, Math.floor(config.termMs * 0.6))
 const relay = createRelay({
   source: postgresSource({
     url: config.databaseUrl,
@@ -37,8 +39,10 @@ const relay = createRelay({
     driver: kafkajs({ brokers: [...config.brokers] }),
     topic: config.topic,
     envelope: cloudEvents({ source: config.source }),
+    publishTimeoutMs,
   }),
   lease: { termMs: config.termMs },
+  publishTimeoutMs,
   internal: { onPoint },
 })
 

@@ -16,7 +16,7 @@ describe('imports between packages', () => {
     ['core', 'a.ts', "import { z } from 'zod'"],
     ['core', 'a.ts', "import type { Relay } from '@outboxkit/relay'"],
     ['knex', 'a.ts', "import { knex } from 'knex'"],
-    ['prisma', 'a.ts', "import type { PrismaClient } from '@prisma/client'"],
+    ['prisma', 'a.ts', "import { PrismaClient } from '@prisma/client'"],
     ['relay', 'loop.ts', "import pg from 'pg'"],
     ['kafka', 'a.ts', "import { createRelay } from '@outboxkit/relay'"],
     ['kafka', 'a.ts', "export { x } from '../../relay/src/index.js'"],

@@ -4,7 +4,7 @@ import { dirname, join, relative, resolve } from 'node:path'
 /** Which package may import which; the arrows of the architecture. Node's own modules are always allowed. */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   core: [],
-  prisma: ['@outboxkit/core'],
+  prisma: ['@outboxkit/core', '@prisma/client (type)'],
   drizzle: ['@outboxkit/core', 'drizzle-orm'],
   knex: ['@outboxkit/core', 'knex (type)'],
   relay: ['@outboxkit/core', 'pg'],

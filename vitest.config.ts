@@ -6,6 +6,22 @@ const project = (test: TestProjectInlineConfiguration['test']): TestProjectInlin
   test: { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000, ...test },
 })
 
+/** The adapter's own tests once more, with another Drizzle in the place of the newest. */
+const otherDrizzle = (version: 'oldest' | 'next'): TestProjectInlineConfiguration => {
+  const folder = `${import.meta.dirname}/test-matrix/orms/drizzle-${version}/node_modules/drizzle-orm`
+  const alias = [
+    { find: /^drizzle-orm$/, replacement: `${folder}/index.js` },
+    { find: /^drizzle-orm\//, replacement: `${folder}/` },
+  ]
+  return {
+    ...project({
+      name: `servers-drizzle-${version}`,
+      include: ['packages/drizzle/test-servers/**/*.test.ts'],
+    }),
+    resolve: { tsconfigPaths: true, alias },
+  }
+}
+
 export default defineConfig({
   test: {
     // At the root, not per project: the servers start once per run and every project gets their addresses.
@@ -29,6 +45,8 @@ export default defineConfig({
         name: 'servers',
         include: ['packages/*/test-servers/**/*.test.ts', 'test-matrix/conformance/**/*.test.ts'],
       }),
+      otherDrizzle('oldest'),
+      otherDrizzle('next'),
       // Builds, packs, and runs whole programs: the checks of `npm run check`, the consumers, the demo.
       project({
         name: 'repository',

@@ -59,9 +59,10 @@ export class KafkajsDriver implements KafkaDriver {
       (await this.#load()).admin.describe(topic),
     )
     if (result.status === 'done') return result.value
-    this.#loaded?.admin.drop()
     const { code, message } = this.#reasonOf(result)
     if (code === 'UNKNOWN_TOPIC_OR_PARTITION') return { status: 'missing' }
+    // The connection is fine when only the topic is not.
+    if (!isTopicError(code)) this.#loaded?.admin.drop()
     return { status: 'failed', code, message }
   }
 
@@ -86,14 +87,15 @@ export class KafkajsDriver implements KafkaDriver {
       const message = error instanceof Error ? error.message : String(error)
       return batches.map(() => ({ status: 'failed', code: 'CLIENT_ERROR', message }))
     }
-    const { signal, release } = fanOut(options.signal)
+    const fanned = fanOut(options.signal)
     const outcomes = await Promise.all(
-      batches.map((batch) => this.#sendBatch(producers, batch, deadline, signal)),
+      batches.map((batch) => this.#sendBatch(producers, batch, deadline, fanned.signal)),
     )
-    release()
-    for (const [index, { topic }] of batches.entries())
-      if (outcomes[index]?.status === 'written' && outcomesOf(topic, batches, outcomes).every(isWritten))
-        producers.rejoin(topic)
+    fanned.release()
+    const troubled = new Set(
+      batches.filter((_, index) => outcomes[index]?.status !== 'written').map(({ topic }) => topic),
+    )
+    for (const { topic } of batches) if (!troubled.has(topic)) producers.rejoin(topic)
     return outcomes
   }
 
@@ -191,16 +193,4 @@ export class KafkajsDriver implements KafkaDriver {
     const { code, message } = failureOf(result.error, (text) => this.#connector.redact(text))
     return { code, message }
   }
-}
-
-function outcomesOf(
-  topic: string,
-  batches: readonly PartitionBatch[],
-  outcomes: readonly BatchOutcome[],
-): readonly BatchOutcome[] {
-  return outcomes.filter((_, index) => batches[index]?.topic === topic)
-}
-
-function isWritten({ status }: BatchOutcome): boolean {
-  return status === 'written'
 }

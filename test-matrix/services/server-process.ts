@@ -55,7 +55,8 @@ interface Guarded {
 const guarded = new Set<Guarded>()
 let watchdog: ChildProcess | undefined
 let root: string | undefined
-let folders = 0
+let users = 0
+let counter = 0
 
 const watchdogScript = `
 while read -r how pids; do case $how in quit) quit=$pids;; kill) kill=$pids;; esac; done
@@ -80,21 +81,49 @@ function endAll(): void {
 
 /** A folder for one server's data and logs. It is gone when this process is gone, at the latest. */
 export function serverFolder(name: string): { path: string; remove: () => void } {
-  if (root === undefined) {
-    root = mkdtempSync(join(tmpdir(), 'outboxkit-services-'))
-    // Servers may run as another user than the one who owns this folder.
-    chmodSync(root, 0o755)
-    watchdog = spawn('sh', ['-c', watchdogScript, 'outboxkit-watchdog', root], {
-      stdio: ['pipe', 'ignore', 'ignore'],
-      detached: true,
-    })
-    watchdog.stdin?.on('error', () => undefined)
-    watchdog.unref()
-    process.once('exit', endAll)
-  }
-  const path = join(root, `${name}-${(folders += 1)}`)
+  const path = join(enter(), `${name}-${(counter += 1)}`)
   mkdirSync(path, { mode: 0o755 })
-  return { path, remove: () => rmSync(path, { recursive: true, force: true, maxRetries: 5 }) }
+  let removed = false
+  const remove = (): void => {
+    if (removed) return
+    removed = true
+    rmSync(path, { recursive: true, force: true, maxRetries: 5 })
+    leave()
+  }
+  return { path, remove }
+}
+
+/** A folder for what several servers use; it goes with the last of their own folders. */
+export function sharedFolder(name: string): string {
+  if (root === undefined) throw new Error('only beside a folder of serverFolder')
+  return join(root, name)
+}
+
+function enter(): string {
+  users += 1
+  if (root !== undefined) return root
+  root = mkdtempSync(join(tmpdir(), 'outboxkit-services-'))
+  // Servers may run as another user than the one who owns this folder.
+  chmodSync(root, 0o755)
+  watchdog = spawn('sh', ['-c', watchdogScript, 'outboxkit-watchdog', root], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  watchdog.on('error', () => undefined)
+  watchdog.stdin?.on('error', () => undefined)
+  watchdog.unref()
+  if (users === 1 && counter === 0) process.once('exit', endAll)
+  return root
+}
+
+/** With the last server the watchdog goes as well. */
+function leave(): void {
+  users -= 1
+  if (users > 0 || root === undefined) return
+  rmSync(root, { recursive: true, force: true, maxRetries: 5 })
+  root = undefined
+  watchdog?.stdin?.end()
+  watchdog = undefined
 }
 
 const hasSetpriv =

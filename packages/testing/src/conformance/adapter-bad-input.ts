@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/expect-expect, vitest/valid-title, vitest/no-conditional-expect -- a table of tests, with assertions of its own */
 import type { Catalogue, OutboxErrorCode, OutboxOptions } from '@outboxkit/core'
 import { defineEvents } from '@outboxkit/core'
 import { describe, expect, test } from 'vitest'

@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/expect-expect -- the suite has assertions of its own (expectCode, errorOf) */
 import { defineEvents, uuidv7 } from '@outboxkit/core'
 import { describe, expect, test } from 'vitest'
 import { errorOf, event, expectCode, storedTypes, type SuiteContext } from './adapter-suite-context.js'

@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/expect-expect -- the suite has assertions of its own (expectCode, errorOf) */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import type { AdapterUnderTest, BatchStep, EmitInput } from './adapter-harness.js'
@@ -20,7 +21,7 @@ export function functionFormTests({ place }: SuiteContext): void {
       const ids = await app.plainTransaction(async (tx) => {
         await tx.business('row')
         const id = await emit(tx.handle, event('a'))
-        return [id, ...(await emit(tx.handle, [event('b'), event('c')]))]
+        return [id, await emit(tx.handle, [event('b'), event('c')])].flat()
       })
       const rows = await place().events()
       expect(rows.map(({ type }) => type)).toEqual(['a', 'b', 'c'])

@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/expect-expect, vitest/valid-title, vitest/no-conditional-tests, vitest/no-disabled-tests -- this makes tests, and a missing capability is to be seen as a skipped one */
 import type { OutboxErrorCode, OutboxEvent } from '@outboxkit/core'
 import { isOutboxError } from '@outboxkit/core'
 import { expect, test } from 'vitest'
@@ -7,7 +8,7 @@ import type { Place } from './adapter-place.js'
 /** What the parts of the suite work with. `place` is there when a test runs, not before. */
 export interface SuiteContext {
   readonly harness: AdapterHarness
-  place(): Place
+  readonly place: () => Place
 }
 
 /** A test that needs a capability; without it a skipped test that names the reason. */

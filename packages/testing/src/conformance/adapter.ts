@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/valid-title -- the titles are parameters */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { afterCommitTests, afterCommitFailureTests } from './adapter-after-commit.js'
 import { adapterCapabilities, type AdapterHarness, type Capability } from './adapter-harness.js'

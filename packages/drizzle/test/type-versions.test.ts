@@ -20,11 +20,11 @@ function compile(project: string, ...options: string[]): { status: number | null
 function plant(version: string, code: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'outboxkit-types-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
-  writeFileSync(join(folder, 'planted.ts'), code)
+  writeFileSync(join(folder, 'planted.mts'), code)
   const config = {
     extends: join(root, 'packages/drizzle/test-types', version, 'tsconfig.json'),
     compilerOptions: { typeRoots: [join(root, 'node_modules/@types')] },
-    include: ['planted.ts'],
+    include: ['planted.mts'],
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   return folder
@@ -55,6 +55,6 @@ describe.each(['oldest', 'next'])('the types with the %s Drizzle', (version) => 
     const { status, output } = compile(plant(version, planted))
     expect(status).not.toBe(0)
     const errors = output.split('\n').filter((line) => line.includes('error TS'))
-    expect(errors.map((line) => /planted\.ts\((\d+),/.exec(line)?.[1])).toEqual(['7', '8'])
+    expect(errors.map((line) => /planted\.mts\((\d+),/.exec(line)?.[1])).toEqual(['7', '8'])
   })
 })

@@ -105,6 +105,8 @@ export class TransactionScope {
    */
   async beforeCommit(): Promise<void> {
     const inserted = await this.#flushAll()
+    if (this.parent?.isOpen === false)
+      this.#failure ??= { error: ended('The release of a nested transaction') }
     this.#open = false
     this.#assertChildrenEnded()
     if (this.#failure === undefined && this.#used && !inserted) await this.#assertHealthy()

@@ -13,7 +13,7 @@ import {
 import { homedir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { isAlive } from './run.js'
+import { isAlive, MissingCommand } from './run.js'
 
 /** Everything downloaded or prepared once: server binaries, jars, templates. May be deleted at any time. */
 export function cacheFolder(): string {
@@ -121,18 +121,18 @@ export async function retrying<T>(what: string, attempt: () => Promise<T>, attem
     try {
       return await attempt()
     } catch (error) {
-      if (i === attempts) throw error
+      if (i === attempts || error instanceof MissingCommand) throw error
       const waitMs = 500 * 4 ** (i - 1)
-      const reason = String(error instanceof Error ? error.message : error)
-        .split('\n')
-        .slice(0, 2)
-        .join(' ')
-      process.stderr.write(
-        `${what}: attempt ${i} failed (${reason.slice(0, 200)}), again in ${waitMs / 1000} s\n`,
-      )
+      process.stderr.write(`${what}: attempt ${i} failed (${gist(error)}), again in ${waitMs / 1000} s\n`)
       await sleep(waitMs)
     }
   }
+}
+
+/** The first line in which a tool names an error, else the first line. */
+function gist(error: unknown): string {
+  const lines = String(error instanceof Error ? error.message : error).split('\n')
+  return (lines.slice(1).find((line) => /err/i.test(line)) ?? lines[0] ?? '').trim().slice(0, 200)
 }
 
 /** Says on standard error what takes so long: a line that renews itself on a terminal, one line every 10 s elsewhere. */

@@ -7,7 +7,7 @@ import { hasArchive, kafkaFiles, kafkaVersion } from './kafka-files.js'
 import type { KafkaFiles } from './kafka-files.js'
 import { clusterSeenBy } from './kafka-wire.js'
 import { freePort, run, until } from './run.js'
-import { logTail, serverFolder, spawnServer } from './server-process.js'
+import { readText, serverFolder, spawnServer } from './server-process.js'
 import type { ServerProcess } from './server-process.js'
 import type { KafkaOptions, KafkaServer } from './server.js'
 
@@ -156,7 +156,7 @@ class LocalKafka implements KafkaServer {
     return join(this.#parts.folder.path, `node-${index + 1}.log`)
   }
   #log(index: number): string {
-    return logTail(this.#logFile(index))
+    return readText(this.#logFile(index)).slice(-3000)
   }
   #logs(): string[] {
     return this.brokers.map((_, index) => this.#log(index))

@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { cached, withProgress } from './cache.js'
 import { npmPackage } from './npm-package.js'
 import { postgresDefaults } from './postgres-settings.js'
 import { childrenOf, freePort, isAlive, run, signal, until } from './run.js'
-import { logTail, serverFolder, sharedFolder, spawnServer } from './server-process.js'
+import { readText, serverFolder, sharedFolder, spawnServer } from './server-process.js'
 import type { ServerProcess, User } from './server-process.js'
 import type { PostgresMajor, PostgresOptions, PostgresServer, StopMode } from './server.js'
 
@@ -172,19 +172,17 @@ class LocalPostgres implements PostgresServer {
     await until(
       () => {
         if (server.end() !== undefined)
-          throw new Error(`PostgreSQL ended (${server.end()}):\n${logTail(this.#logFile)}`)
+          throw new Error(`PostgreSQL ended (${server.end()}):\n${readText(this.#logFile).slice(-3000)}`)
         return this.#isReady(server.pid) ? true : undefined
       },
-      () => `PostgreSQL is not ready:\n${logTail(this.#logFile)}`,
+      () => `PostgreSQL is not ready:\n${readText(this.#logFile).slice(-3000)}`,
       60_000,
     )
   }
 
   /** Line 8 of the pid file is the state; a file left by a crash says `ready` too, so line 1 must be this process. */
   #isReady(pid: number): boolean {
-    const file = join(this.#parts.data, 'postmaster.pid')
-    if (!existsSync(file)) return false
-    const lines = readFileSync(file, 'utf8').split('\n')
+    const lines = readText(join(this.#parts.data, 'postmaster.pid')).split('\n')
     return Number(lines[0]) === pid && /^(ready|standby)/.test(lines[7] ?? '')
   }
 

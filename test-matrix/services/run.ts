@@ -4,6 +4,12 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+export class MissingCommand extends Error {
+  constructor(command: string) {
+    super(`the command \`${command}\` was not found: is it installed?`)
+  }
+}
+
 /** Runs a command to its end and returns what it printed; a failure carries the tail of the output. */
 export function run(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<string> {
   return new Promise((resolve, reject) => {
@@ -14,7 +20,9 @@ export function run(command: string, args: readonly string[], options: SpawnOpti
     }
     child.stdout?.on('data', collect)
     child.stderr?.on('data', collect)
-    child.once('error', reject)
+    child.once('error', (error: NodeJS.ErrnoException) =>
+      reject(error.code === 'ENOENT' ? new MissingCommand(command) : error),
+    )
     child.once('close', (code, signal) => {
       if (code === 0) resolve(output)
       else

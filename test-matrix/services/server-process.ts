@@ -171,9 +171,10 @@ export function spawnServer(options: SpawnServerOptions): ServerProcess {
   }
 }
 
-export function logTail(file: string): string {
+/** Of a file that may not be there. */
+export function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8').slice(-3000)
+    return readFileSync(file, 'utf8')
   } catch {
     return ''
   }

@@ -1,7 +1,7 @@
 import { insertEvents, OutboxError, type OutboxEvent, type SqlStatement } from '@outboxkit/core'
 import { operationOf, type PrismaOperation } from './handle.js'
 import type { EmitOperation, HasEvents } from './types.js'
-import { wrappingOf, type Wrapping } from './with-outbox.js'
+import { mark, wrappingOf, type Wrapping } from './with-outbox.js'
 
 /**
  * An emit as one operation of the batch form: `db.$transaction([db.order.create(…), emitOperation(db, event)])`.
@@ -56,8 +56,9 @@ function inBatch<T>(operation: PrismaOperation<number>, result: T): EmitOperatio
         'emitOperation() was awaited by itself. Put it into db.$transaction([…]); in an interactive transaction use tx.emit().',
       ),
     )
-  const promise: Omit<PrismaOperation<T>, 'then' | 'catch' | 'finally'> & Promise<T> = {
+  const promise: PrismaOperation<T> & { readonly [mark]: true } = {
     [Symbol.toStringTag]: 'PrismaPromise',
+    [mark]: true,
     // oxlint-disable-next-line unicorn/no-thenable -- it stands for a PrismaPromise
     then: (onFulfilled, onRejected) => outside().then(onFulfilled, onRejected),
     catch: (onRejected) => outside().catch(onRejected),

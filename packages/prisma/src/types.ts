@@ -1,5 +1,5 @@
 import type { Emit, EventsOf, OutboxOptions } from '@outboxkit/core'
-import type { ExtendsOf } from './extends.js'
+import type { Extends } from './extends.js'
 
 /** Options of `withOutbox` and `createEmit`. */
 export interface PrismaOutboxOptions extends OutboxOptions {
@@ -84,7 +84,7 @@ interface OutboxClient<C extends PrismaLike, O extends OutboxOptions> extends Ha
     body: (tx: EmittingTx<OutboxTx<C>, EventsOf<O>>) => Promise<R>,
     options?: OptionsOf<C>,
   ): Promise<R>
-  readonly $extends: ExtendsOf<C['$extends'], O>
+  readonly $extends: Extends<C, O>
 }
 
 interface OutboxClientLast<C extends PrismaLike, O extends OutboxOptions> {

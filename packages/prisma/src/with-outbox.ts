@@ -21,7 +21,8 @@ export interface Wrapping {
   readonly client: PrismaHandle
 }
 
-const mark = Symbol.for('outboxkit.prisma')
+/** On wrapped clients, and on the operations of `emitOperation`. */
+export const mark = Symbol.for('outboxkit.prisma')
 
 export function wrappingOf(db: object): Wrapping | undefined {
   return (db as { [mark]?: Wrapping })[mark]
@@ -71,7 +72,10 @@ function wrapClient(wrapping: Wrapping): object {
 function wrapTransaction(handle: PrismaHandle, { outbox, dialect }: Wrapping, parent?: TransactionScope) {
   return async (body: Body | readonly unknown[], options?: unknown): Promise<unknown> => {
     // The batch form: there is no handle to emit on, emitOperation() is for that.
-    if (typeof body !== 'function') return handle.$transaction?.(body, options)
+    if (typeof body !== 'function') {
+      if (parent !== undefined) rejectOperations(body)
+      return handle.$transaction?.(body, options)
+    }
     let tx = handle
     const newScope = (): TransactionScope =>
       new TransactionScope(
@@ -124,6 +128,15 @@ function own(target: object, properties: Readonly<Record<string | symbol, unknow
       enumerable: false,
       writable: true,
     })
+}
+
+/** Prisma 7 runs a batch that is called on a transaction in a transaction of its own: it would stay. */
+function rejectOperations(batch: readonly unknown[]): void {
+  if (batch.some((operation) => typeof operation === 'object' && operation !== null && mark in operation))
+    throw new OutboxError(
+      'OUTBOX_NO_TRANSACTION',
+      'emitOperation() got into tx.$transaction([…]), which Prisma does not run in the transaction tx. Use tx.emit().',
+    )
 }
 
 /** Our names would hide the models of the same name. */

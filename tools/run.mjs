@@ -1,6 +1,6 @@
 // Entry of the npm scripts. Runs with nothing but Node: installs the project's packages first when they are
 // missing or older than the lock file, then starts the real program.
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -40,36 +40,37 @@ function requireNode() {
   process.exit(1)
 }
 
-function installIfNeeded() {
+async function installIfNeeded() {
   const wanted = lockHash()
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
   console.error('Installing the packages of the lock file (npm ci) …')
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
-  const options = { cwd: root, env: environment, encoding: 'utf8', maxBuffer: 1 << 26 }
   // A registry may refuse for a moment; what has arrived is in npm's cache, so another try goes on from there.
-  for (let attempt = 1; ; attempt++) {
-    const result = spawnSync(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], options)
-    if (result.status === 0) break
-    if (attempt === 3) {
-      console.error(`${result.stdout ?? ''}${result.stderr ?? result.error ?? ''}`)
-      console.error('npm ci failed: see above. With a warm npm cache it also works offline.')
-      process.exit(1)
-    }
+  for (let attempt = 1; attempt <= 3; attempt++) {
+    if ((await run(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'])) !== 0) continue
+    writeFileSync(stamp, wanted)
+    return
   }
-  writeFileSync(stamp, wanted)
+  console.error('npm ci failed: see above. With a warm npm cache it also works offline.')
+  process.exit(1)
 }
 
-function start(program, args) {
-  const child = spawn(process.execPath, [...program, ...args], {
-    cwd: root,
-    env: environment,
-    stdio: 'inherit',
-  })
+/** Runs a command to its end; the exit code. A signal to this process ends the command too. */
+function run(command, args) {
+  const child = spawn(command, args, { cwd: root, env: environment, stdio: 'inherit' })
+  const stop = (signal) => child.kill(signal)
   // Ctrl-C reaches the child through the terminal; a signal to this process alone has to be passed on.
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  process.on('SIGINT', () => {})
-  child.on('exit', (code, signal) => {
-    process.exitCode = code ?? (signal === 'SIGINT' ? 130 : 1)
+  for (const signal of ['SIGTERM', 'SIGHUP']) process.once(signal, stop)
+  return new Promise((resolve) => {
+    child.on('error', (error) => {
+      console.error(error.message)
+      resolve(1)
+    })
+    child.on('exit', (code, signal) => {
+      for (const name of ['SIGTERM', 'SIGHUP']) process.off(name, stop)
+      if (signal !== null && signal !== 'SIGINT') process.exit(143)
+      resolve(code ?? 130)
+    })
   })
 }
 
@@ -81,5 +82,6 @@ if (program === undefined) {
 }
 requireNode()
 if (name === 'test') rmSync(join(root, 'reports', 'tally.txt'), { force: true })
-installIfNeeded()
-start(program, args)
+process.on('SIGINT', () => {})
+await installIfNeeded()
+process.exitCode = await run(process.execPath, [...program, ...args])

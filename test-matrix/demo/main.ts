@@ -118,12 +118,15 @@ async function performTraffic(
 ): Promise<{ attempts: Traffic['attempts']; faults: FaultRecord[]; outage: Outage }> {
   const traffic = new Traffic(applications, { ...plan, seed })
   const running = traffic.run(interrupted.signal)
+  // Whoever waits for it hears of a failure; until then it must not end the process.
+  running.catch(() => {})
   const ticking = setInterval(() => screen.progress(`${traffic.committed} of ${traffic.planned} orders`), 200)
   try {
     await sleep(1000)
     screen.step('A bank transfer keeps its transaction, and an early position, open for ten seconds')
     const slow = traffic.slowOrder('drizzle')
-    await until(() => traffic.committed > traffic.planned * 0.5)
+    slow.catch(() => {})
+    await Promise.race([running, until(() => traffic.committed > traffic.planned * 0.5)])
     const from = Date.now()
     await owner.stop('SIGKILL')
     screen.step(`kill -9 of the relay that owns the outbox, after ${traffic.committed} orders`)

@@ -15,7 +15,7 @@ const relay = createRelay({
   source: postgresSource({
     url: process.env['DATABASE_URL'] ?? '',
     // The planted fault of --broken-cursor: `position > last`, as most hand-written relays read.
-    ...(process.env['CURSOR'] === 'broken' ? { internal: { rule: 'none' } } : {}),
+    ...(process.env['CURSOR'] === 'broken' ? { internal: { unsafeRule: 'none' } } : {}),
   }),
   publisher: kafkaPublisher({ driver, topic: process.env['TOPIC_NAME'] ?? '' }),
   lease: { termMs: 3000 },

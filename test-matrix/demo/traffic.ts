@@ -26,7 +26,8 @@ export class Traffic {
   readonly tally: Record<Orm, Tally>
   readonly #applications: readonly Application[]
   readonly #plan: TrafficPlan
-  readonly #agent = new Agent({ keepAlive: true })
+  // A connection per request: a kept one may be closed by the service at the moment it is used again.
+  readonly #agent = new Agent({ keepAlive: false })
   readonly #random: () => number
   /** Orders that can be cancelled. */
   readonly #orders: string[] = []

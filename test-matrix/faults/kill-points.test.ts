@@ -13,7 +13,7 @@ test.each([
   await using stage = await openStage({ seed: seedOr(seed) })
   const first = stage.relay('first', { dieAt: { point, occurrence: 20 } })
   await first.waitFor('owner')
-  const standby = stage.relay('standby', { dieAt: { point, occurrence: 40 } })
+  const standby = stage.relay('standby', { dieAt: { point, occurrence: 40, delayMs: 3 } })
   await standby.waitFor('standby')
   const writing = stage.write({ events: 2_500, holders: 3, holdMs: [300, 900], thinkMs: 60 })
   const dying = (async () => {

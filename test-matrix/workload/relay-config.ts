@@ -10,15 +10,15 @@ export interface RelayConfig {
   /** `ce_source`. */
   readonly source: string
   readonly termMs: number
-  /** kill -9 of itself at the given occurrence of a point, counted from 1. */
-  readonly dieAt?: { readonly point: FaultPoint; readonly occurrence: number }
+  /** kill -9 of itself at the given occurrence of a point, counted from 1, and this long after it was reached. */
+  readonly dieAt?: { readonly point: FaultPoint; readonly occurrence: number; readonly delayMs?: number }
   readonly maxBatchEvents?: number
   /** A wrong reader, planted to see it found. */
   readonly rule?: PlantedRule
 }
 
-/** `ignore`: reads above the highest position only. `{ ageMs }`: gives a hole up once it is that old. */
-export type PlantedRule = 'ignore' | { readonly ageMs: number }
+/** `none`: reads above the highest position only. `age`: gives a hole up once it is 5 s old. */
+export type PlantedRule = 'none' | 'age'
 
 /** What a relay process says. */
 export type RelayState =

@@ -1,4 +1,5 @@
 import { writeSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { cloudEvents } from '@outboxkit/core'
 import { kafkaPublisher } from '@outboxkit/kafka'
 import { kafkajs } from '@outboxkit/kafka/kafkajs'
@@ -19,8 +20,11 @@ function say(state: RelayState): void {
 }
 
 let seen = 0
-function onPoint(point: FaultPoint): void {
-  if (config.dieAt?.point !== point || (seen += 1) < config.dieAt.occurrence) return
+async function onPoint(point: FaultPoint): Promise<void> {
+  const { dieAt } = config
+  if (dieAt?.point !== point || (seen += 1) !== dieAt.occurrence) return
+  // Late enough for bytes that are being written to have left, or for the statement to have been executed.
+  if (dieAt.delayMs !== undefined) await sleep(dieAt.delayMs)
   say({ state: 'dying', point })
   process.kill(process.pid, 'SIGKILL')
 }
@@ -33,7 +37,7 @@ const relay = createRelay({
     url: config.databaseUrl,
     table: { schema: config.schema },
     ...(config.maxBatchEvents === undefined ? {} : { maxBatchEvents: config.maxBatchEvents }),
-    ...(rule === undefined ? {} : { internal: { holes: rule } }),
+    ...(rule === undefined ? {} : { internal: { unsafeRule: rule } }),
   }),
   publisher: kafkaPublisher({
     driver: kafkajs({ brokers: [...config.brokers] }),

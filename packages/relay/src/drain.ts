@@ -42,6 +42,10 @@ export class Drainer {
     const pass = await this.#pass(scope, closing, closing ? drainRows : probeRows, (rows) =>
       this.#planTopic(rows),
     ).finally(() => (topic.draining = false))
+    if (pass.tooEarly) {
+      topic.dueAt = options.now() + options.retry.minMs
+      return
+    }
     if (pass.failed === undefined) {
       topic.failures = 0
       topic.dueAt = options.now()
@@ -75,13 +79,14 @@ export class Drainer {
         const step = decideHeldRow(row, this.#isTopicBlocked(row.event))
         if (step === 'stop') {
           stopped = decideHeldRow(row, false) === 'stop' ? 'done' : 'later'
+          if (stopped === 'done') this.#needs.held.setBlocked(scope, row.event.position)
           break
         }
         plan[step].push(row)
       }
       return plan
     })
-    if (pass.failed !== undefined) return 'later'
+    if (pass.tooEarly || pass.failed !== undefined) return 'later'
     if (pass.lifted || pass.rejected) return 'done'
     return stopped ?? 'more'
   }
@@ -97,7 +102,7 @@ export class Drainer {
     limit: number,
     planOf: (rows: readonly HeldRow[]) => Plan,
   ): Promise<Pass> {
-    const { held, serial } = this.#needs
+    const { held, serial, window } = this.#needs
     const { source } = this.#context.options
     held.setClosing(scope, closing)
     try {
@@ -106,10 +111,12 @@ export class Drainer {
       const plan = planOf(rows)
       const result = await this.#publish(scope, plan)
       const moved = result.done.length + result.parked.length > 0
-      if (rows.length > 0 && !moved) return { ...result, moved, lifted: false }
+      // Its rows have not reached the held table yet: that it has none there means nothing.
+      const tooEarly = rows.length === 0 && window.isHolding(scope)
+      if (tooEarly || (rows.length > 0 && !moved)) return { ...result, moved, tooEarly, lifted: false }
       const lifted = await serial(() => this.#settle(scope, result))
       this.#context.metrics.discarded += plan.discard.length
-      return { ...result, moved, lifted }
+      return { ...result, moved, tooEarly, lifted }
     } finally {
       held.setClosing(scope, false)
     }
@@ -150,7 +157,10 @@ export class Drainer {
   async #settle(scope: HeldScope, { done, parked }: Result): Promise<boolean> {
     const { held, window } = this.#needs
     const { options, guard, metrics, emitter } = this.#context
-    for (const row of parked) held.holdKey(row)
+    for (const row of parked) {
+      held.holdKey(row, row.code === heldBehind ? Infinity : row.event.position)
+      held.follow(row, row.event.position)
+    }
     guard.assertOwned()
     const empty = await options.source.settleHeld(scope, done, parked)
     const moved = parked.filter((row) => row.kind !== scope.kind)
@@ -182,6 +192,7 @@ interface Pass extends Result {
   readonly lifted: boolean
   /** Rows were deleted or changed. */
   readonly moved: boolean
+  readonly tooEarly: boolean
 }
 
 function behindKey(row: HeldRow): HeldEvent {

@@ -17,14 +17,17 @@ export interface HeldTopic {
  */
 export class HeldScopes {
   readonly topics = new Map<string, HeldTopic>()
-  readonly #keys = new Set<string>()
+  /** Held keys, and the position of the row that blocks each one; `Infinity`: not known yet. */
+  readonly #keys = new Map<string, number>()
+  /** Keys whose first row nobody has looked at yet. */
+  readonly #unchecked = new Set<string>()
   /** Scopes that are about to be found empty: their new events wait in memory for the answer. */
   readonly #closing = new Set<string>()
 
   /** `dueAt`: when held topics are tried for the first time. Delayed events (kind `time`) are not handled yet. */
   load(scopes: readonly HeldScope[], dueAt: number): void {
     for (const scope of scopes) {
-      if (scope.kind === 'key') this.#keys.add(scope.scope)
+      if (scope.kind === 'key') this.holdKey(scope, Infinity)
       else if (scope.kind === 'topic') this.holdTopic(scope.scope, dueAt)
     }
   }
@@ -33,12 +36,35 @@ export class HeldScopes {
     return this.#keys.size
   }
 
-  keys(): readonly HeldScope[] {
-    return [...this.#keys].map((scope) => ({ kind: 'key', scope }))
+  /**
+   * At most `count` keys whose first row may be free to go: it may lie before the rejected one, when it was
+   * waiting for another topic; or the owner before us has come to an end while draining.
+   */
+  takeUnchecked(count: number): readonly HeldScope[] {
+    const taken = [...this.#unchecked].slice(0, count)
+    for (const scope of taken) this.#unchecked.delete(scope)
+    return taken.map((scope) => ({ kind: 'key', scope }))
   }
 
-  holdKey(scope: HeldScope): void {
-    this.#keys.add(scope.scope)
+  /** The key's first row is to be looked at later. */
+  checkLater(scope: HeldScope): void {
+    this.#unchecked.add(scope.scope)
+  }
+
+  /** `blockedAt`: the position of a row of the key that does not go by itself. */
+  holdKey({ scope }: HeldScope, blockedAt: number): void {
+    if (!this.#keys.has(scope)) this.#unchecked.add(scope)
+    this.#keys.set(scope, Math.min(blockedAt, this.#keys.get(scope) ?? Infinity))
+  }
+
+  /** A row goes into a held key. It may be free to go: positions are not published strictly in order. */
+  follow({ scope }: HeldScope, position: number): void {
+    if (position < (this.#keys.get(scope) ?? -Infinity)) this.#unchecked.add(scope)
+  }
+
+  /** What a look at the key's rows has found. */
+  setBlocked({ scope }: HeldScope, blockedAt: number): void {
+    if (this.#keys.has(scope)) this.#keys.set(scope, blockedAt)
   }
 
   holdTopic(topic: string, dueAt: number): void {
@@ -47,7 +73,10 @@ export class HeldScopes {
 
   lift(scope: HeldScope): void {
     if (scope.kind === 'topic') this.topics.delete(scope.scope)
-    else this.#keys.delete(scope.scope)
+    else {
+      this.#keys.delete(scope.scope)
+      this.#unchecked.delete(scope.scope)
+    }
   }
 
   /** True while an event of this key has to wait in the held table. */

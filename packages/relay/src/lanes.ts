@@ -120,7 +120,7 @@ export class Lanes {
         back.push(entry)
       } else if (decision.action === 'park') {
         entry.attempts++
-        this.#needs.held.holdKey(decision.scope)
+        this.#needs.held.holdKey(decision.scope, entry.event.position)
         this.#needs.window.hold(entry, decision.scope, decision.error.code, decision.error.message)
       } else if (decision.action === 'skip') {
         metrics.skipped++

@@ -15,21 +15,18 @@ export interface RequestDependencies {
 
 /**
  * Which held scopes are to be drained, and when. Topics: by their back-off. Keys: when a person has asked for
- * it, and - after a take-over, or when a topic had been in the way - to see whether their first row is free.
+ * it, and once by themselves, to see whether their first row is free.
  */
 export class HeldRequests {
   readonly #context: LoopContext
   readonly #needs: RequestDependencies
   readonly #toDrain = new Map<string, HeldScope>()
-  #toCheck: HeldScope[]
   #polling = false
   #nextPollAt = -Infinity
 
-  /** The held scopes must be loaded. */
   constructor(context: LoopContext, needs: RequestDependencies) {
     this.#context = context
     this.#needs = needs
-    this.#toCheck = [...needs.held.keys()]
   }
 
   /** No key is waiting to be drained, no topic is due. */
@@ -68,7 +65,7 @@ export class HeldRequests {
   async drainKey(scope: HeldScope): Promise<void> {
     const next = await this.#needs.drainer.drainKey(scope)
     if (next === 'more') this.#toDrain.set(scope.scope, scope)
-    else if (next === 'later') this.#toCheck.push(scope)
+    else if (next === 'later') this.#needs.held.checkLater(scope)
   }
 
   async #poll(): Promise<void> {
@@ -79,7 +76,7 @@ export class HeldRequests {
         const topic = scope.kind === 'topic' ? this.#needs.held.topics.get(scope.scope) : undefined
         if (topic !== undefined) topic.dueAt = Math.min(topic.dueAt, now())
       }
-      for (const scope of this.#toCheck.splice(0, keysPerRound)) this.#toDrain.set(scope.scope, scope)
+      for (const scope of this.#needs.held.takeUnchecked(keysPerRound)) this.#toDrain.set(scope.scope, scope)
     } finally {
       this.#nextPollAt = now() + requestPollMs
       this.#polling = false

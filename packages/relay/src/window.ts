@@ -101,6 +101,7 @@ export class Window {
   #holdIfHeld(entry: Entry): boolean {
     const scope = this.#held.scopeFor(entry.event, entry.topic)
     if (scope === undefined) return false
+    if (scope.kind === 'key') this.#held.follow(scope, entry.event.position)
     const what = scope.kind === 'key' ? 'An earlier event of this key' : `Topic ${scope.scope}`
     this.hold(entry, scope, heldBehind, `${what} is held.`)
     return true
@@ -153,6 +154,11 @@ export class Window {
       return false
     })
     this.giveBack(released)
+  }
+
+  /** Events are on their way into this held scope. */
+  isHolding(scope: HeldScope): boolean {
+    return this.#holding.some(({ held }) => held.kind === scope.kind && held.scope === scope.scope)
   }
 
   get settleable(): boolean {

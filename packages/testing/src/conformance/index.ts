@@ -11,3 +11,27 @@ export {
   type PlainTransactionUnderTest,
   type TransactionUnderTest,
 } from './adapter-harness.js'
+export { leaseSuite, type LeaseHarness, type LeaseUnderTest } from './lease.js'
+export { sourceSuite } from './source.js'
+export type {
+  HeldRecord,
+  OutboxWriter,
+  RowInput,
+  SourceHarness,
+  SourceTuning,
+  SourceUnderTest,
+} from './source-harness.js'
+export { driverSuite } from './driver.js'
+export type {
+  BatchUnderTest,
+  ClusterUnderTest,
+  DriverHarness,
+  DriverUnderTest,
+  FaultUnderTest,
+  LookupUnderTest,
+  NetworkUnderTest,
+  OutcomeUnderTest,
+  ReadRecord,
+  RecordUnderTest,
+  TopicSettings,
+} from './driver-harness.js'

@@ -74,7 +74,7 @@ async function perform(stage: Stage, options: DemoOptions, started: number): Pro
     const report = checkHistory(
       { ...dump, ledger, left, attempts, faults },
       {
-        wire: { source: 'urn:outboxkit', topic: stage.topic.name },
+        wire: { source: '/outboxkit', topic: stage.topic.name },
         minEmitted: 3 * plan.committed,
         requireFaults: true,
       },

@@ -67,8 +67,8 @@ export class TransactionScope {
       this.#assertUsable()
     } catch (error) {
       // A real rejected promise: nobody will flush this scope any more, so an un-awaited call must be heard too.
-      if (isOutboxError(error, 'OUTBOX_TRANSACTION_ENDED')) return Promise.reject(error)
-      return this.fail(error)
+      const failed = this.fail(error)
+      return isOutboxError(error, 'OUTBOX_TRANSACTION_ENDED') ? Promise.reject(error) : failed
     }
     try {
       const prepared = outbox.prepare(asList(input))
@@ -213,6 +213,8 @@ export class TransactionScope {
     )
       return
     try {
+      // The application may have sent a ROLLBACK of its own.
+      this.executor.assertOpen?.()
       await this.executor.execute({ strings: ['select 1'], values: [] })
     } catch (error) {
       this.#failure = { error }

@@ -73,11 +73,8 @@ export function executorOf(dialect: Dialect, handle: () => DrizzleHandle): SqlEx
           'emit() was called on a transaction that has ended: its connection is outside of any transaction.',
         )
     },
-    isHealthy: () => {
-      const tx = handle()
-      // postgres.js remembers every failed statement itself and rejects the transaction.
-      return kindOf(tx.session) === 'PostgresJsSession' || statusOf(tx) === 'T'
-    },
+    // postgres.js does not tell: it notices failed statements itself, but only those that were awaited.
+    isHealthy: () => statusOf(handle()) === 'T',
   }
 }
 

@@ -9,6 +9,7 @@ import {
 } from '@outboxkit/testing/conformance'
 import pg from 'pg'
 import { afterAll, inject } from 'vitest'
+import { schemas } from '../../../test-matrix/conformance/schemas.js'
 import { business, drivers, version, type Database, type Driver } from './drivers.js'
 
 type PlainTx = OutboxTx<Database>
@@ -24,6 +25,7 @@ function harnessOf(driver: Driver): AdapterHarness {
   return {
     name: `drizzle ${version}, ${driver.name}`,
     dialect: 'postgres',
+    schemas,
     capabilities: {
       nested: true,
       batch: { missing: "Drizzle's batches belong to HTTP drivers, which have no transactions" },

@@ -24,7 +24,7 @@ export class Redactor {
 
 /** The password in a URL, as written and decoded. */
 function secretsOf(url: string): string[] {
-  const written = /^[a-z]+:\/\/[^:@/]*:(.*)@/i.exec(url)?.[1]
+  const written = /^[a-z]+:\/\/[^:@/]*:(.*)@/i.exec(url)?.[1] ?? /[?&]password=([^&]*)/.exec(url)?.[1]
   if (written === undefined) return []
   try {
     return [written, decodeURIComponent(written)]

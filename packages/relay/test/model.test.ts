@@ -15,7 +15,7 @@ interface Script {
   readonly events: readonly { key: number | null; topic: number; poison: boolean }[]
   /** What happens, one after the other, to calls of the publisher and of the database. */
   readonly publishing: readonly ('ok' | 'fail' | 'throw' | 'partial' | 'die-before' | 'die-after' | 'short')[]
-  readonly database: readonly ('ok' | 'ok' | 'fail' | 'lost-reply' | 'die' | 'slow' | 'server')[]
+  readonly database: readonly ('ok' | 'fail' | 'lost-reply' | 'die' | 'slow' | 'server')[]
   /** Calls for which this topic is dead. */
   readonly deadTopic: { readonly topic: number; readonly calls: number }
   readonly batchEvents: number
@@ -125,10 +125,9 @@ class World {
   }
 
   #publisher(life: { dead: boolean }, die: () => void): Publisher {
-    const { topicOf } = this.memory
     return {
       name: 'scripted',
-      topicOf,
+      topicOf: (event) => this.memory.topicOf(event),
       close: () => Promise.resolve(),
       publish: async (events, options) => {
         await sleep(0)

@@ -48,19 +48,26 @@ async function settle<T>(
 
 export interface FannedSignal {
   readonly signal: AbortSignal
-  /** Takes the listener off the original signal. */
+  /** Takes the listeners off the original signals. */
   release(): void
 }
 
 /**
- * A signal that follows `signal` and may have any number of listeners: Node warns about more than ten, and one
- * call waits for many partitions.
+ * A signal that follows all of `signals` and may have any number of listeners: Node warns about more than ten,
+ * and one call waits for many partitions.
  */
-export function fanOut(signal: AbortSignal): FannedSignal {
+export function fanOut(...signals: readonly AbortSignal[]): FannedSignal {
   const controller = new AbortController()
   setMaxListeners(0, controller.signal)
-  const follow = (): void => controller.abort(signal.reason)
-  if (signal.aborted) follow()
-  else signal.addEventListener('abort', follow, { once: true })
-  return { signal: controller.signal, release: () => signal.removeEventListener('abort', follow) }
+  const follow = (): void => controller.abort()
+  for (const signal of signals) {
+    if (signal.aborted) follow()
+    else signal.addEventListener('abort', follow, { once: true })
+  }
+  return {
+    signal: controller.signal,
+    release() {
+      for (const signal of signals) signal.removeEventListener('abort', follow)
+    },
+  }
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Kafka } from 'kafkajs'
 import { OutboxError } from '@outboxkit/core'
 import { bounded, fanOut, type Bounded } from '../deadline.js'
@@ -31,10 +32,11 @@ export class KafkajsDriver implements KafkaDriver {
   readonly name = 'kafkajs'
   readonly #connector: Connector
   #loaded: { producers: Producers; admin: TopicAdmin } | undefined
-  #closed = false
+  readonly #closed = new AbortController()
 
   constructor(connector: Connector) {
     this.#connector = connector
+    setMaxListeners(0, this.#closed.signal)
   }
 
   async connect(signal: AbortSignal): Promise<void> {
@@ -87,7 +89,7 @@ export class KafkajsDriver implements KafkaDriver {
       const message = error instanceof Error ? error.message : String(error)
       return batches.map(() => ({ status: 'failed', code: 'CLIENT_ERROR', message }))
     }
-    const fanned = fanOut(options.signal)
+    const fanned = fanOut(options.signal, this.#closed.signal)
     const outcomes = await Promise.all(
       batches.map((batch) => this.#sendBatch(producers, batch, deadline, fanned.signal)),
     )
@@ -105,17 +107,20 @@ export class KafkajsDriver implements KafkaDriver {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
+    this.#closed.abort()
     const loaded = this.#loaded
     if (loaded === undefined) return
     loaded.producers.retireAll()
     loaded.admin.drop()
+    // The sends in flight end now and let go of their producers.
+    await new Promise((resolve) => setImmediate(resolve))
     await Promise.all([loaded.producers.ended(), loaded.admin.ended()])
   }
 
   async #load(): Promise<{ producers: Producers; admin: TopicAdmin }> {
     const Class = await this.#connector.load()
-    if (this.#closed) throw new OutboxError('OUTBOX_PUBLISH_RETRY', 'The Kafka driver is closed.')
+    if (this.#closed.signal.aborted)
+      throw new OutboxError('OUTBOX_PUBLISH_RETRY', 'The Kafka driver is closed.')
     return (this.#loaded ??= {
       producers: new Producers(() => this.#connector.createClient(Class)),
       admin: new TopicAdmin(() => this.#connector.createClient(Class)),

@@ -13,6 +13,7 @@ interface KafkajsError {
   readonly type?: unknown
   readonly code?: unknown
   readonly cause?: unknown
+  readonly errors?: unknown
   readonly message?: unknown
 }
 
@@ -48,12 +49,15 @@ export function failureOf(error: unknown, redact: (text: string) => string): Fai
   return { verdict: 'unknown', code: codes[name] ?? 'CLIENT_ERROR', message }
 }
 
-/** kafkajs wraps what it gives up on, several times over. */
+/** kafkajs wraps what it gives up on, several times over; creating topics fails with a list of errors. */
 function unwrap(error: unknown): KafkajsError {
   let inner: KafkajsError = isObject(error) ? error : {}
-  for (let depth = 0; depth < 10 && isObject(inner.cause); depth++) {
+  for (let depth = 0; depth < 10; depth++) {
     if (typeof inner.code === 'number' && typeof inner.type === 'string') break
-    inner = inner.cause
+    const next: unknown =
+      inner.cause ?? (Array.isArray(inner.errors) ? (inner.errors as unknown[])[0] : undefined)
+    if (!isObject(next)) break
+    inner = next
   }
   return inner
 }

@@ -1,0 +1,123 @@
+/**
+ * What the driver suite needs. The driver's types are repeated here in structure, so that this package does not
+ * depend on `@outboxkit/kafka`: a driver of that package is a `DriverUnderTest`, or does not compile.
+ */
+export interface DriverUnderTest {
+  readonly name: string
+  connect(signal: AbortSignal): Promise<void>
+  describeTopic(topic: string, signal: AbortSignal): Promise<LookupUnderTest>
+  createTopic(
+    topic: string,
+    shape: { readonly partitions: number; readonly replicationFactor: number },
+    signal: AbortSignal,
+  ): Promise<{ readonly status: 'created' } | { readonly status: 'failed'; readonly code: string }>
+  send(
+    batches: readonly BatchUnderTest[],
+    options: { readonly signal: AbortSignal; readonly deadlineMs: number },
+  ): Promise<readonly OutcomeUnderTest[]>
+  reset(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface BatchUnderTest {
+  readonly topic: string
+  readonly partition: number
+  readonly records: readonly RecordUnderTest[]
+}
+
+export interface RecordUnderTest {
+  readonly key: Uint8Array | string | null
+  readonly value: Uint8Array | string | null
+  readonly headers: readonly (readonly [string, string | null])[]
+}
+
+export type OutcomeUnderTest =
+  | { readonly status: 'written' }
+  | { readonly status: 'failed'; readonly code: string; readonly message: string }
+  | { readonly status: 'too-large' }
+  | { readonly status: 'rejected'; readonly code: string; readonly message: string }
+  | { readonly status: 'unknown'; readonly code: string; readonly message: string }
+
+export type LookupUnderTest =
+  | {
+      readonly status: 'found'
+      readonly topic: {
+        readonly partitions: number
+        readonly maxMessageBytes: number | null
+        readonly replicationFactor: number | null
+        readonly minInsyncReplicas: number | null
+      }
+    }
+  | { readonly status: 'missing' }
+  | { readonly status: 'failed'; readonly code: string; readonly message: string }
+
+/** A record as a client reads it back that has nothing to do with the driver. */
+export interface ReadRecord {
+  readonly partition: number
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: readonly (readonly [string, Uint8Array | null])[]
+}
+
+export interface TopicSettings {
+  readonly partitions?: number
+  readonly config?: Readonly<Record<string, string>>
+}
+
+/** How often a fault has happened: a test whose fault never struck proves nothing. */
+export interface FaultUnderTest {
+  readonly hits: number
+  remove(): void
+}
+
+/** What lies between the driver and the cluster. Produce requests and their answers can be disturbed. */
+export interface NetworkUnderTest {
+  /** The broker writes, the client never hears of it. */
+  dropAnswer(): FaultUnderTest
+  delayRequest(ms: number): FaultUnderTest
+  cutOn(moment: 'request' | 'response'): FaultUnderTest
+  /** Bytes vanish in both directions while connections stay open. */
+  silence(): void
+  /** Everything passes again, and new connections are accepted. */
+  heal(): Promise<void>
+  /** Nobody listens any more, and open connections are reset. */
+  shut(): Promise<void>
+  /** Produce requests seen so far, with their `acks`. */
+  readonly produced: readonly { readonly acks: number }[]
+}
+
+export interface ClusterUnderTest {
+  /** host:port, through {@link network}. */
+  readonly bootstrap: readonly string[]
+  readonly network: NetworkUnderTest
+  /** A new topic that is ready; returns its name. */
+  createTopic(settings?: TopicSettings): Promise<string>
+  deleteTopic(topic: string): Promise<void>
+  topicExists(topic: string): Promise<boolean>
+  /** Everything in the topic, partition by partition in the order of the offsets. */
+  read(topic: string): Promise<readonly ReadRecord[]>
+  close(): Promise<void>
+}
+
+export interface DriverHarness {
+  readonly name: string
+  /** One broker without automatic creation of topics. Started once for the suite. */
+  openCluster(): Promise<ClusterUnderTest>
+  createDriver(bootstrap: readonly string[]): DriverUnderTest
+}
+
+/** The cluster of the suite, and new drivers that are closed after their test. */
+export interface DriverSuite {
+  readonly cluster: ClusterUnderTest
+  driver(): DriverUnderTest
+}
+
+export const never: AbortSignal = new AbortController().signal
+
+export const record = (value: string, fields: Partial<RecordUnderTest> = {}): RecordUnderTest => ({
+  key: 'k',
+  value,
+  headers: [],
+  ...fields,
+})

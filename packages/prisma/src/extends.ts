@@ -22,8 +22,7 @@ type HookOf<C extends PrismaLike> =
 
 type MapOf<C extends PrismaLike> =
   HookOf<C> extends { map: infer Map extends Types.Extensions.TypeMapCbDef } ? Map : never
-type ArgsOf<C extends PrismaLike> =
-  HookOf<C> extends { args: infer Args extends Extensions } ? Args : never
+type ArgsOf<C extends PrismaLike> = HookOf<C> extends { args: infer Args extends Extensions } ? Args : never
 type ModelsOf<C extends PrismaLike> =
   HookOf<C> extends { models: infer Models extends Types.Extensions.TypeMapDef } ? Models : never
 

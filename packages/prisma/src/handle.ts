@@ -40,7 +40,7 @@ const dialects: Readonly<Record<string, Dialect>> = {
  * is no Prisma client, and for every database but PostgreSQL, MySQL and MariaDB.
  */
 export function dialectOf(handle: PrismaHandle, provider?: string): Dialect {
-  if (typeof (handle as PrismaHandle | undefined)?.$executeRawUnsafe !== 'function')
+  if (typeof (handle as PrismaHandle | null | undefined)?.$executeRawUnsafe !== 'function')
     throw new OutboxError('OUTBOX_HANDLE_UNSUPPORTED', 'This is neither a PrismaClient nor its transaction.')
   const name = provider ?? handle._activeProvider
   const dialect = typeof name === 'string' && Object.hasOwn(dialects, name) ? dialects[name] : undefined

@@ -6,7 +6,7 @@ export type {
   EmitOperation,
   EmittingTx,
   HasEvents,
-  KnownOptions,
+  ExactPrismaOptions,
   OutboxMethods,
   OutboxTx,
   PrismaLike,

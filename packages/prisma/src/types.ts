@@ -10,8 +10,10 @@ export interface PrismaOutboxOptions extends OutboxOptions {
   readonly provider?: 'postgresql' | 'mysql' | undefined
 }
 
-/** Makes an option that does not exist a compile error, which inference alone would let pass. */
-export type KnownOptions<O> = O & { readonly [Key in Exclude<keyof O, keyof PrismaOutboxOptions>]: never }
+/** Like ExactOptions of core, with Prisma's own option. */
+export type ExactPrismaOptions<O> = O & {
+  readonly [Key in Exclude<keyof O, keyof PrismaOutboxOptions>]: never
+}
 
 /** What a Prisma client looks like: of every supported version, of both generators, extended or not. */
 export interface PrismaLike {

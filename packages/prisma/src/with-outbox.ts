@@ -9,7 +9,7 @@ import {
   type OutboxEvent,
 } from '@outboxkit/core'
 import { dialectOf, executorOf, isTransaction, type PrismaHandle } from './handle.js'
-import type { KnownOptions, PrismaLike, PrismaOutboxOptions, WithOutbox } from './types.js'
+import type { ExactPrismaOptions, PrismaLike, PrismaOutboxOptions, WithOutbox } from './types.js'
 
 type EventInput = OutboxEvent | readonly OutboxEvent[]
 type Body = (tx: object) => unknown
@@ -39,7 +39,7 @@ export function wrappingOf(db: object): Wrapping | undefined {
  */
 export function withOutbox<C extends PrismaLike, const O extends PrismaOutboxOptions = {}>(
   client: C,
-  options?: KnownOptions<O>,
+  options?: ExactPrismaOptions<O>,
 ): WithOutbox<C, O> {
   const { provider, ...rest }: PrismaOutboxOptions = options ?? {}
   const handle = client as unknown as PrismaHandle

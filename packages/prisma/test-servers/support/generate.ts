@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { manyModels, orderModels, outboxModels } from './schemas.js'
+import { businessModel, manyModels, orderModels, outboxModels } from './schemas.js'
 import { requireOf, targets, type Target } from './targets.js'
 
 /**
@@ -45,7 +45,10 @@ export async function loadClient(target: Target): Promise<GeneratedClient> {
 
 function schemaOf(target: Target, output: string): string {
   const old = target.home.endsWith('prisma-oldest')
-  const models = target === targets['prisma 7, 100 models'] ? manyModels(100) : orderModels + outboxModels()
+  const models =
+    target === targets['prisma 7, 100 models']
+      ? manyModels(100)
+      : orderModels + businessModel + outboxModels()
   return `generator client {
   provider = "${target.generator}"
   output   = ${JSON.stringify(output)}

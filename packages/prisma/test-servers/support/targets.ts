@@ -3,8 +3,8 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const newest = join(here, '..')
-const oldest = join(here, '../../../test-matrix/orms/prisma-oldest')
+const newest = join(here, '../..')
+const oldest = join(here, '../../../../test-matrix/orms/prisma-oldest')
 
 /** A generated client: which Prisma, which generator, from where its packages resolve. */
 export interface Target {
@@ -14,6 +14,8 @@ export interface Target {
   readonly generator: 'prisma-client' | 'prisma-client-js'
   /** What the generator block has besides provider and output. */
   readonly settings: readonly string[]
+  /** Transactions can be nested. */
+  readonly savepoints: boolean
   /** Where the client is, relative to `home`. */
   readonly output: string
 }
@@ -24,6 +26,7 @@ export const targets = {
   'prisma 7, prisma-client': {
     name: 'prisma 7, prisma-client',
     home: newest,
+    savepoints: true,
     generator: 'prisma-client',
     settings: [],
     // Beside the example of the README, which imports it by this path.
@@ -32,6 +35,7 @@ export const targets = {
   'prisma 7, prisma-client-js': {
     name: 'prisma 7, prisma-client-js',
     home: newest,
+    savepoints: true,
     generator: 'prisma-client-js',
     settings: [],
     output: 'generated/client-js',
@@ -39,6 +43,7 @@ export const targets = {
   'prisma 6.16, prisma-client': {
     name: 'prisma 6.16, prisma-client',
     home: oldest,
+    savepoints: false,
     generator: 'prisma-client',
     settings: rustFree,
     output: 'generated/client',
@@ -46,6 +51,7 @@ export const targets = {
   'prisma 6.16, prisma-client-js': {
     name: 'prisma 6.16, prisma-client-js',
     home: oldest,
+    savepoints: false,
     generator: 'prisma-client-js',
     settings: rustFree,
     output: 'generated/client-js',
@@ -54,6 +60,7 @@ export const targets = {
   'prisma 6.16, library engine': {
     name: 'prisma 6.16, library engine',
     home: oldest,
+    savepoints: false,
     generator: 'prisma-client',
     settings: [],
     output: 'generated/client-library',
@@ -61,6 +68,7 @@ export const targets = {
   'prisma 7, 100 models': {
     name: 'prisma 7, 100 models',
     home: newest,
+    savepoints: true,
     generator: 'prisma-client',
     settings: [],
     output: 'generated/client-100-models',

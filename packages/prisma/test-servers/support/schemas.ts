@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 
 /** The models that the README gives to users. */
 export function outboxModels(): string {
-  const readme = readFileSync(fileURLToPath(new URL('../README.md', import.meta.url)), 'utf8')
+  const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8')
   const block = /```prisma\n([\s\S]*?)```/.exec(readme)?.[1]
   if (block === undefined) throw new Error('README.md has no block with the models')
   return block
@@ -22,6 +22,16 @@ model Item {
   name    String
   order   Order  @relation(fields: [orderId], references: [id])
   orderId Int
+}
+`
+
+/** The business table of the conformance suite, which makes it itself. */
+export const businessModel = `
+model Business {
+  id     String  @id
+  parent String?
+
+  @@map("business")
 }
 `
 

@@ -1,0 +1,6 @@
+import { adapterSuite } from '@outboxkit/testing/conformance'
+import { inject } from 'vitest'
+import { prismaHarness } from './support/harness.js'
+import { targets } from './support/targets.js'
+
+adapterSuite(await prismaHarness(targets['prisma 7, prisma-client'], inject('postgresUrl')))

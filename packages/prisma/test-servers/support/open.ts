@@ -1,0 +1,55 @@
+import { loadClient, type GeneratedClient } from './generate.js'
+import { requireOf, type Target } from './targets.js'
+
+/**
+ * A generated client, as far as the tests use it: tests must compile where none is generated. The generated
+ * types have tests of their own.
+ */
+export interface TestTx {
+  readonly order: {
+    create(input: { data: { sku: string; total?: number } }): Operation<{ id: number; sku: string }>
+    count(): Operation<number>
+  }
+  readonly business: { create(input: { data: { id: string; parent: string | null } }): Operation<unknown> }
+  readonly outboxEvent: { findMany(input?: object): Operation<Record<string, unknown>[]> }
+  $executeRawUnsafe(query: string, ...values: unknown[]): Operation<number>
+}
+export interface TestNestableTx extends TestTx {
+  $transaction<R>(body: (tx: TestNestableTx) => Promise<R>): Promise<R>
+}
+export interface TestClient extends TestTx {
+  $transaction(operations: readonly PromiseLike<unknown>[]): Promise<unknown[]>
+  $transaction<R>(body: (tx: TestNestableTx) => Promise<R>, options?: { timeout?: number }): Promise<R>
+  $extends(extension: unknown): TestClient
+  $connect(): Promise<void>
+  $disconnect(): Promise<void>
+  $on(event: string, listener: (event: { query: string }) => void): unknown
+}
+interface Operation<T> extends Promise<T> {
+  readonly [Symbol.toStringTag]: 'PrismaPromise'
+}
+
+interface AdapterModule {
+  readonly PrismaPg: new (config: object, options: object) => unknown
+}
+
+/** Opens clients of a target. Raw SQL ignores the adapter's `schema`, so the search path is set as well. */
+export async function clientsOf(
+  target: Target,
+): Promise<{ Prisma: GeneratedClient['Prisma']; open(url: string, schema: string): TestClient }> {
+  const { Prisma, PrismaClient } = await loadClient(target)
+  const { PrismaPg } = requireOf(target)('@prisma/adapter-pg') as AdapterModule
+  return {
+    Prisma,
+    open(url, schema) {
+      const connection = new URL(url)
+      connection.searchParams.set('options', `-c search_path=${schema}`)
+      const adapter = new PrismaPg({ connectionString: connection.href, max: 5 }, { schema })
+      return new PrismaClient({
+        adapter,
+        log: [{ emit: 'event', level: 'query' }],
+        transactionOptions: { maxWait: 30_000, timeout: 30_000 },
+      })
+    },
+  }
+}

@@ -1,0 +1,81 @@
+// What is sent and defined for MySQL, without a server.
+import {
+  renderStatement,
+  questionPlaceholder,
+  insertEvents,
+  Outbox,
+  tableDefinition,
+  tableKinds,
+} from '@outboxkit/core'
+import { createEmit, mysqlOutboxTable, mysqlOutboxTables } from '@outboxkit/drizzle'
+import { is, SQL } from 'drizzle-orm'
+import { getTableConfig, MySqlDialect } from 'drizzle-orm/mysql-core'
+import { describe, expect, test } from 'vitest'
+
+const dialect = new MySqlDialect()
+
+test('the INSERT is that of core, with text parameters', async () => {
+  const sent: { sql: string; params: unknown[] }[] = []
+  const tx = {
+    dialect,
+    rollback: () => {},
+    execute: async (query: SQL) => {
+      const { sql, params } = dialect.sqlToQuery(query)
+      sent.push({ sql, params })
+    },
+  }
+  const event = {
+    id: '0190a000-0000-7000-8000-000000000000',
+    type: 'a',
+    aggregateType: 'order',
+    aggregateId: 7,
+    payload: { '?': '`' },
+  }
+  const id = await createEmit({ table: { name: 'out`box?' } })(tx, event)
+  const { table } = new Outbox({ table: { name: 'out`box?' } })
+  const [statement] = insertEvents(table, 'mysql', new Outbox().prepare([event]))
+  expect(id).toBe(event.id)
+  expect(sent).toEqual([{ sql: renderStatement(statement!, questionPlaceholder), params: statement!.values }])
+  expect(sent[0]?.sql).toContain('insert into `out``box?`')
+})
+
+describe('the definitions of the tables', () => {
+  const kinds = { outbox: 'outbox', outboxLease: 'lease', outboxHeld: 'held' } as const
+
+  test('are all that core has', () => {
+    expect(Object.values(kinds).toSorted()).toEqual(tableKinds.toSorted())
+  })
+
+  test.each(['outbox', 'outboxLease', 'outboxHeld'] as const)('%s is what core says', (name) => {
+    const { table } = new Outbox({ table: { name: 'events' } })
+    const definition = tableDefinition(table, kinds[name])
+    const config = getTableConfig(mysqlOutboxTables({ name: 'events' })[name])
+    expect(config.name).toBe(name === 'outbox' ? 'events' : `events_${kinds[name]}`)
+    expect(
+      config.columns.map((column) => ({
+        name: column.name,
+        type: column.getSQLType(),
+        nullable: !column.notNull,
+        primary: column.primary,
+        identity: (column as { autoIncrement?: boolean }).autoIncrement === true,
+        default: is(column.default, SQL) ? dialect.sqlToQuery(column.default).sql : undefined,
+      })),
+    ).toEqual(
+      definition.columns.map((column) => ({
+        name: column.name,
+        type: column.type.mysql,
+        nullable: column.nullable,
+        primary: column.name === definition.primaryKey,
+        identity: column.identity === true,
+        default: column.default?.mysql,
+      })),
+    )
+    expect(config.indexes.map(({ config: { name: index } }) => index)).toEqual(
+      definition.indexes.map(({ suffix }) => `${config.name}_${suffix}`),
+    )
+  })
+
+  test('in a database of its own', () => {
+    expect(getTableConfig(mysqlOutboxTable({ schema: 'app' })).schema).toBe('app')
+  })
+})

@@ -67,6 +67,7 @@ test('a source that becomes unsupported later is a fault like any other', async 
   fault.is = false
   const row = outbox.insert()
   await until(() => !outbox.rows.has(row.position))
+  expect(relay.state).toBe('owner')
   await relay.stop()
 })
 

@@ -63,7 +63,8 @@ export function eventsOf<Name extends RelayEventName>(
 export async function until(condition: () => boolean, timeoutMs = 5_000): Promise<void> {
   const startedAt = performance.now()
   while (!condition()) {
-    if (performance.now() - startedAt > timeoutMs) throw new Error(`not within ${timeoutMs} ms: ${condition}`)
+    if (performance.now() - startedAt > timeoutMs)
+      throw new Error(`not within ${timeoutMs} ms: ${String(condition)}`)
     await new Promise((resolve) => setTimeout(resolve, 2))
   }
 }

@@ -14,7 +14,7 @@ test('a notification during a wait ends it', async () => {
   const wake = new Wake()
   const waiting = wake.wait(60_000)
   wake.notify()
-  await waiting
+  await expect(waiting).resolves.toBeUndefined()
 })
 
 test('a notification before a wait is not lost, and counts once', async () => {
@@ -30,7 +30,7 @@ test('a notification before a wait is not lost, and counts once', async () => {
 test('a wait without end can be cut short', async () => {
   const wake = new Wake()
   setTimeout(() => wake.notify(), 5)
-  await wake.wait(Infinity)
+  await expect(wake.wait(Infinity)).resolves.toBeUndefined()
 })
 
 test('timers get their turn when notifications never cease', async () => {

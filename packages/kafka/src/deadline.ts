@@ -48,7 +48,7 @@ async function settle<T>(
 
 export interface FannedSignal {
   readonly signal: AbortSignal
-  /** Takes the listeners off the original signals. */
+  /** Stops following. */
   release(): void
 }
 
@@ -60,14 +60,33 @@ export function fanOut(...signals: readonly AbortSignal[]): FannedSignal {
   const controller = new AbortController()
   setMaxListeners(0, controller.signal)
   const follow = (): void => controller.abort()
-  for (const signal of signals) {
+  const followed = signals.map(followers)
+  for (const [index, signal] of signals.entries()) {
     if (signal.aborted) follow()
-    else signal.addEventListener('abort', follow, { once: true })
+    else followed[index]?.add(follow)
   }
   return {
     signal: controller.signal,
     release() {
-      for (const signal of signals) signal.removeEventListener('abort', follow)
+      for (const each of followed) each.delete(follow)
     },
   }
+}
+
+const registry = new WeakMap<AbortSignal, Set<() => void>>()
+
+/** Whom to tell when `signal` is aborted: one listener per signal, however many calls share it. */
+function followers(signal: AbortSignal): Set<() => void> {
+  const known = registry.get(signal)
+  if (known !== undefined) return known
+  const set = new Set<() => void>()
+  registry.set(signal, set)
+  signal.addEventListener(
+    'abort',
+    () => {
+      for (const follow of set) follow()
+    },
+    { once: true },
+  )
+  return set
 }

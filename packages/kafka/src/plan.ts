@@ -81,7 +81,7 @@ function asRejection(thrown: unknown, event: StoredEvent): OutboxError {
 }
 
 /** The outcome of an event that waits behind an earlier one of its scope. */
-export function blockedBy(cause: OutboxError, topic: string): Outcome {
+export function blockedBy(cause: OutboxError, topic: string | null): Outcome {
   return {
     status: 'retry',
     topic,
@@ -154,4 +154,27 @@ export function nextRound(pending: readonly PlacedEvent[], limits: RoundLimits):
     if (scope !== null) places.set(scope, partition)
   }
   return { batches, later }
+}
+
+/**
+ * An event is only rejected when nothing of its scope waits before it: with `retry` for an earlier one a later
+ * one gets `retry` too, so that whoever parks a rejected event does not park it ahead of its turn.
+ */
+export function rejectInTurn(
+  events: readonly StoredEvent[],
+  outcomes: readonly Outcome[],
+): readonly Outcome[] {
+  const waiting = new Map<string, OutboxError>()
+  return outcomes.map((outcome, index) => {
+    const event = events[index]
+    const scope = event === undefined ? null : scopeOf(event)
+    if (scope === null || outcome.status === 'published') return outcome
+    if (outcome.status === 'retry') {
+      waiting.set(placeOf(outcome.topic, scope), outcome.error)
+      waiting.set(placeOf(null, scope), outcome.error)
+      return outcome
+    }
+    const earlier = waiting.get(placeOf(outcome.topic, scope))
+    return earlier === undefined ? outcome : blockedBy(earlier, outcome.topic)
+  })
 }

@@ -3,7 +3,7 @@ import type { Outcome, Publisher } from '@outboxkit/relay'
 import { bounded, fanOut } from './deadline.js'
 import type { BatchOutcome, PartitionBatch } from './driver.js'
 import { resolveOptions, type KafkaPublisherOptions, type ResolvedOptions } from './options.js'
-import { aloneBytes, placeEvents, planEvents, type PlannedEvent } from './plan.js'
+import { aloneBytes, placeEvents, planEvents, rejectInTurn, type PlannedEvent } from './plan.js'
 import { createRouter, type Router } from './routing.js'
 import { defaultMaxMessageBytes } from './size.js'
 import { retryError, TopicRun } from './topic-run.js'
@@ -85,10 +85,11 @@ class KafkaPublisher implements Publisher {
     })
     await Promise.all(runs)
     fanned.release()
-    return events.map(
+    const results = events.map(
       (event, index) =>
         outcomes.get(index) ?? retryAll(this.topicOf(event), 'NO_OUTCOME', 'nothing was sent'),
     )
+    return rejectInTurn(events, results)
   }
 
   async close(): Promise<void> {

@@ -33,12 +33,17 @@ export class TopicRun {
 
   constructor(events: readonly PlacedEvent[], options: TopicRunOptions) {
     this.#options = options
-    this.#pending = events
+    const pending: PlacedEvent[] = []
     for (const item of events) {
       const bytes = aloneBytes(item.record)
-      if (bytes > options.maxMessageBytes) this.#reject(item, tooLarge(item, options, bytes))
+      const blocked = item.scope === null ? undefined : this.#blocked.get(item.scope)
+      if (blocked !== undefined) this.#outcomes.set(item.index, blockedBy(blocked, options.topic))
+      else if (bytes > options.maxMessageBytes) this.#reject(item, tooLarge(item, options, bytes))
+      else pending.push(item)
     }
-    this.#sift()
+    this.#pending = pending
+    // What was blocked here is later than its culprit; the earlier ones of the scope still go out.
+    this.#blocked.clear()
   }
 
   /** By index of the call. Complete once {@link next} has nothing more to send. */

@@ -59,6 +59,21 @@ describe('publish', () => {
     expect(outcomes[2]).toMatchObject({ topic, error: { code: 'OUTBOX_PUBLISH_REJECTED' } })
   })
 
+  it('publishes what comes before an event that is too large, and rejects it only in its turn', async () => {
+    const { publisher, driver } = setup()
+    driver.found(topic, { maxMessageBytes: 2_000 })
+    const sequence = events('a1', 'a2', 'a3')
+    const huge = { ...storedEvent(2, { aggregateId: 'a', payload: JSON.stringify('x'.repeat(3_000)) }) }
+    const list = [sequence[0] ?? huge, huge, sequence[2] ?? huge]
+    driver.answer = () => ({ status: 'failed', code: 'NOT_ENOUGH_REPLICAS', message: 'no' })
+    const waiting = await publisher.publish(list, { signal: never })
+    expect(waiting.map(({ status }) => status)).toEqual(['retry', 'retry', 'retry'])
+    driver.answer = () => ({ status: 'written' })
+    const outcomes = await publisher.publish(list, { signal: never })
+    expect(outcomes.map(({ status }) => status)).toEqual(['published', 'reject', 'retry'])
+    expect(values(driver)).toEqual(['a1'])
+  })
+
   it('finds the one record that the broker refuses for good', async () => {
     const { publisher, driver } = setup()
     driver.found(topic, { partitions: 1 })

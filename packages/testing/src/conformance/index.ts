@@ -35,3 +35,5 @@ export type {
   RecordUnderTest,
   TopicSettings,
 } from './driver-harness.js'
+export { publisherSuite } from './publisher.js'
+export type { PublishedMessage, PublisherHarness, PublisherStage } from './publisher-harness.js'

@@ -74,7 +74,7 @@ export class Tables {
     return source
   }
 
-  /** Run before the tables are dropped. */
+  /** Run before the tables are dropped, the last one first. */
   onDispose(closer: () => Promise<void>): void {
     this.#closers.push(closer)
   }
@@ -115,7 +115,7 @@ export class Tables {
   }
 
   async dispose(): Promise<void> {
-    for (const close of this.#closers) await close()
+    for (const close of this.#closers.reverse()) await close()
     // what a failed test has left open would keep its locks
     for (const client of this.#clients) if (client !== this.#plain) await client.end()
     await this.query(`drop schema ${this.schema} cascade`)
@@ -140,7 +140,8 @@ export function postgresHarness(url: () => string): SourceHarness {
           const source = tables.source({
             ...tuning,
             sweep: { intervalMs: sweepIntervalMs },
-            internal: { unsafeRule, ageMs, restAfterMs },
+            // 0: with every read, whatever it costs
+            internal: { unsafeRule, ageMs, restAfterMs, sweepShare: sweepIntervalMs === 0 ? 0 : undefined },
           })
           sources.add(source)
           return source

@@ -23,7 +23,6 @@ export interface PgPool {
 export interface PgPoolClient {
   query(config: object): Promise<unknown>
   on(event: 'error', listener: (error: Error) => void): unknown
-  removeListener(event: 'error', listener: (error: Error) => void): unknown
   release(destroy?: boolean | Error): void
   readonly processID?: number | null
 }

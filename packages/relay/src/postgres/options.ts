@@ -17,6 +17,8 @@ export interface PostgresSourceInternals {
   readonly ageMs?: number | undefined
   /** How long holes are probed before they may rest, in ms. Default 1,000. */
   readonly restAfterMs?: number | undefined
+  /** The sweep runs for at most one part in this many of the time. Default 100. */
+  readonly sweepShare?: number | undefined
 }
 
 export interface PostgresSourceOptions {
@@ -56,6 +58,7 @@ export interface ResolvedSourceOptions {
   readonly rule: HoleRule
   readonly ageMs: number
   readonly restAfterMs: number
+  readonly sweepShare: number
 }
 
 const keys = {
@@ -75,7 +78,7 @@ const keys = {
   ],
   table: ['name', 'schema', 'payload'],
   sweep: ['intervalMs'],
-  internal: ['unsafeRule', 'ageMs', 'restAfterMs'],
+  internal: ['unsafeRule', 'ageMs', 'restAfterMs', 'sweepShare'],
 } as const
 
 /** Fills in the defaults. Throws `OUTBOX_OPTION_INVALID` for what is unknown or malformed. */
@@ -101,6 +104,7 @@ export function resolveOptions(options: PostgresSourceOptions): ResolvedSourceOp
     rule: internal.unsafeRule ?? 'xids',
     ageMs: internal.ageMs ?? 5_000,
     restAfterMs: internal.restAfterMs ?? 1_000,
+    sweepShare: internal.sweepShare ?? 100,
   }
 }
 

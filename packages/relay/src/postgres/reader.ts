@@ -42,9 +42,8 @@ interface Answer {
   readonly truncated: boolean
 }
 
-/** The lock table is looked at for at most a fiftieth of the time, and the sweep runs for a hundredth. */
+/** The lock table is looked at for at most a fiftieth of the time. */
 const noteShare = 50
-const sweepShare = 100
 const sweepPage = 10_000
 
 /** Reads the outbox table in order, from its start; see `holes.ts` for the proof. Lives from open to close. */
@@ -191,7 +190,8 @@ export class Reader {
       const found = await this.#findLate()
       const now = performance.now()
       this.#count.sweeps += 1
-      this.#sweepAt = now + Math.max(this.#options.sweepIntervalMs, sweepShare * (now - startedAt))
+      const { sweepIntervalMs, sweepShare } = this.#options
+      this.#sweepAt = now + Math.max(sweepIntervalMs, sweepShare * (now - startedAt))
       return found.length === 0 ? undefined : await this.#late(found)
     } finally {
       this.#settledInSweep = undefined

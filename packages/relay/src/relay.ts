@@ -1,12 +1,8 @@
-import { randomUUID } from 'node:crypto'
 import { isOutboxError, OutboxError } from '@outboxkit/core'
-import { backoffMs } from './backoff.js'
 import { RelayEmitter, type FaultPhase, type RelayEventName, type RelayListener } from './events.js'
-import { LeaseKeeper } from './lease.js'
-import { Loop, type LoopEnd, type OncePass } from './loop.js'
 import { createMetrics, type RelayMetrics } from './metrics.js'
 import { resolveOptions, type RelayOptions, type ResolvedOptions } from './options.js'
-import { Wake } from './wake.js'
+import { closeMs, closeQuietly, isIncurable, Supervisor, within } from './supervisor.js'
 
 /**
  * - `idle`: made, not started.
@@ -81,56 +77,36 @@ export function createRelay(options: RelayOptions): Relay {
   return new OutboxRelay(resolveOptions(options))
 }
 
-// How much longer than its own bounds a stop may take when something hangs, in ms.
-const closeMs = 5_000
-
 class OutboxRelay implements Relay {
   readonly finished: Promise<void>
   readonly #options: ResolvedOptions
   readonly #metrics = createMetrics()
   readonly #emitter = new RelayEmitter(() => this.#metrics.listenerFailures++)
-  readonly #wake = new Wake()
-  readonly #keeper: LeaseKeeper
-  readonly #finish: { resolve: () => void; reject: (error: OutboxError) => void }
+  readonly #supervisor: Supervisor
+  readonly #finish: Deferred
   readonly #abort = (): void => void this.stop()
   #state: RelayState = 'idle'
-  #loop: Loop | undefined
+  /** The caller of `start()` or `drain()` has not heard anything yet. */
+  #waiting: Deferred | undefined
   #running: Promise<unknown> | undefined
-  #stopping: Promise<void> | undefined
-  #giveUp = false
-  #fingerprint: string | undefined
-  #started: { resolve: () => void; reject: (error: unknown) => void } | undefined
+  #ending: Promise<void> | undefined
 
   constructor(options: ResolvedOptions) {
     this.#options = options
-    const finish = deferred()
-    this.finished = finish.promise
+    this.#finish = deferred()
+    this.finished = this.#finish.promise
     // Nobody has to listen.
     this.finished.catch(() => undefined)
-    this.#finish = finish
-    this.#keeper = this.#createKeeper()
-    options.signal?.addEventListener('abort', this.#abort, { once: true })
-  }
-
-  #createKeeper(): LeaseKeeper {
-    const { source, termMs, standbyPollMs, retry, now, random } = this.#options
-    return new LeaseKeeper({
-      leases: source.leases,
-      owner: randomUUID(),
-      termMs,
-      pollMs: standbyPollMs,
-      retry,
-      now,
-      random,
-      wake: this.#wake,
-      onStandby: ({ owner, epoch }) => {
-        if (this.#state !== 'draining') this.#enter('standby')
-        this.#emitter.emit('standby', { owner, epoch })
-        this.#startedUp()
-      },
-      onRenewed: () => this.#metrics.renewals++,
-      onRenewFailed: (error) => this.#fault('renew', error),
+    this.#supervisor = new Supervisor({
+      options,
+      metrics: this.#metrics,
+      emitter: this.#emitter,
+      onOwner: () => this.#enter('owner'),
+      onStandby: () => this.#enter('standby'),
+      onFault: (phase, error, retryInMs) => this.#fault(phase, error, retryInMs),
+      isFirst: () => this.#waiting !== undefined,
     })
+    options.signal?.addEventListener('abort', this.#abort, { once: true })
   }
 
   get state(): RelayState {
@@ -152,57 +128,53 @@ class OutboxRelay implements Relay {
   }
 
   wake(): void {
-    this.#loop?.poke()
-    this.#wake.notify()
+    this.#supervisor.wake()
   }
 
   async start(): Promise<void> {
-    this.#begin('starting')
-    const started = deferred()
-    this.#started = started
+    const waiting = this.#begin('starting')
     this.#running = this.#run()
-    await started.promise
+    await waiting.promise
   }
 
   async #run(): Promise<void> {
-    const error = (await this.#openPublisher()) ?? (await this.#supervise())
+    const error = (await this.#openPublisher()) ?? (await this.#supervisor.run()).error
     if (error === undefined) {
-      this.#startedUp()
+      this.#answer()
       return
     }
-    this.#started?.reject(error)
-    this.#started = undefined
-    // Not awaited: stopping waits for this very run.
-    void this.#shutDown(error)
+    // Not awaited: the end of a relay waits for its run.
+    void this.#end(error)
   }
 
   async drain(bounds: DrainBounds = {}): Promise<DrainResult> {
     this.#begin('draining')
     const before = this.metrics()
-    const { now } = this.#options
-    const once: OncePass = {
+    const once = {
       maxEvents: bounds.maxEvents ?? Infinity,
-      deadlineAt: now() + (bounds.deadlineMs ?? 30_000),
+      deadlineAt: this.#options.now() + (bounds.deadlineMs ?? 30_000),
     }
-    const pass = { acquired: false, complete: false }
-    const run = (async () => (await this.#openPublisher()) ?? (await this.#supervise(once, pass)))()
-    this.#running = run
-    const error = await run
+    const refused = await this.#openPublisher()
+    const running = refused === undefined ? this.#supervisor.run(once) : undefined
+    this.#running = running
+    const { error = refused, acquired = false, complete = false } = (await running) ?? {}
     if (error !== undefined) {
-      await this.#shutDown(error)
+      await this.#end(error)
       throw error
     }
-    if (!this.#giveUp) this.#state = 'idle'
+    this.#waiting = undefined
+    if (this.#ending === undefined) this.#state = 'idle'
     const { published, held, skipped } = this.#metrics
     return {
-      ...pass,
+      acquired,
+      complete,
       published: published - before.published,
       held: held - before.held,
       skipped: skipped - before.skipped,
     }
   }
 
-  #begin(state: 'starting' | 'draining'): void {
+  #begin(state: 'starting' | 'draining'): Deferred {
     this.#options.signal?.throwIfAborted()
     if (this.#state !== 'idle')
       throw new OutboxError(
@@ -210,6 +182,11 @@ class OutboxRelay implements Relay {
         `The relay is ${this.#state}; it can be started once, and drained while it is idle. Make a new one.`,
       )
     this.#state = state
+    const waiting = deferred()
+    // A drain has its own answer.
+    waiting.promise.catch(() => undefined)
+    this.#waiting = waiting
+    return waiting
   }
 
   /** A broker that is down is met later by `publish`; only what no retry cures is returned. */
@@ -223,155 +200,59 @@ class OutboxRelay implements Relay {
     return undefined
   }
 
-  /** Term after term, until stopped (`undefined`) or for good (the error). */
-  async #supervise(
-    once?: OncePass,
-    pass?: { acquired: boolean; complete: boolean },
-  ): Promise<OutboxError | undefined> {
-    const { now, retry, random } = this.#options
-    const over = (): boolean => this.#giveUp || (once !== undefined && now() >= once.deadlineAt)
-    let failures = 0
-    while (!over()) {
-      const startedAt = now()
-      const end = await this.#term(over, once, pass)
-      if (end === undefined || end.kind === 'stopped') continue
-      if (end.kind === 'passed') {
-        if (pass !== undefined) pass.complete = end.complete
-        return undefined
-      }
-      if (end.kind === 'halted') return halted(end.error)
-      const first =
-        this.#started !== undefined && this.#metrics.owner === 0 && this.#fingerprint === undefined
-      if (first && isIncurable(end.error)) return end.error
-      // A term that lasted was not the same failure again.
-      failures = now() - startedAt > retry.maxMs ? 1 : failures + 1
-      const retryInMs = backoffMs(failures, retry, random)
-      if (isOutboxError(end.error, 'OUTBOX_LEASE_LOST')) this.#metrics.leasesLost++
-      this.#fault(end.phase, end.error, retryInMs)
-      await this.#wake.wait(once === undefined ? retryInMs : Math.min(retryInMs, once.deadlineAt - now()))
-    }
-    return undefined
+  /** The caller of `start()` gets its answer: it runs, or will by itself. */
+  #answer(error?: OutboxError): void {
+    // A pass has one answer: its result.
+    if (this.#state === 'draining') return
+    if (error === undefined) this.#waiting?.resolve()
+    else this.#waiting?.reject(error)
+    this.#waiting = undefined
   }
 
-  /** Waits for the lease, works under it, gives it back. `undefined`: given up before it was ours. */
-  async #term(
-    over: () => boolean,
-    once?: OncePass,
-    pass?: { acquired: boolean },
-  ): Promise<LoopEnd | undefined> {
-    let acquired: Awaited<ReturnType<LeaseKeeper['acquire']>>
-    try {
-      acquired = await this.#keeper.acquire(over)
-    } catch (error) {
-      return { kind: 'failed', phase: 'acquire', error, quiet: true }
-    }
-    if (acquired === undefined) return undefined
-    if (pass !== undefined) pass.acquired = true
-    this.#metrics.acquisitions++
-    if (acquired.unclean) this.#metrics.acquisitionsUnclean++
-    const { lease, unclean } = acquired
-    const context = {
-      options: this.#options,
-      guard: this.#keeper,
-      metrics: this.#metrics,
-      emitter: this.#emitter,
-    }
-    const loop = new Loop(context, this.#wake, once)
-    this.#loop = loop
-    if (this.#giveUp) loop.stop()
-    const end = await loop.run(lease, () => this.#own(lease.epoch, unclean))
-    this.#loop = undefined
-    this.#metrics.owner = 0
-    this.#compareFingerprint(loop.fingerprint)
-    await this.#keeper.end(end.quiet)
-    await this.#close(() => this.#options.source.close())
-    return end
-  }
-
-  #own(epoch: number, unclean: boolean): void {
-    this.#metrics.owner = 1
-    this.#metrics.epoch = epoch
-    if (this.#state !== 'draining') this.#enter('owner')
-    this.#emitter.emit('owner', { epoch, unclean })
-    this.#startedUp()
-  }
-
-  /** A server that changed while nobody was connected. */
-  #compareFingerprint(fingerprint: string | undefined): void {
-    if (fingerprint === undefined) return
-    if (this.#fingerprint !== undefined && this.#fingerprint !== fingerprint)
-      this.#metrics.fingerprintChanges++
-    this.#fingerprint = fingerprint
-  }
-
-  /** `start()` has its answer. */
-  #startedUp(): void {
-    this.#started?.resolve()
-    this.#started = undefined
-  }
-
-  #enter(state: RelayState): void {
-    if (!this.#giveUp) this.#state = state
+  #enter(state: 'owner' | 'standby'): void {
+    if (this.#ending === undefined && this.#state !== 'draining') this.#state = state
+    this.#answer()
   }
 
   #fault(phase: FaultPhase, error: unknown, retryInMs?: number): void {
     this.#metrics.faults++
     const event = { phase, error: asSourceError(error) }
     this.#emitter.emit('fault', retryInMs === undefined ? event : { ...event, retryInMs })
-    if (phase !== 'renew' && phase !== 'close') this.#startedUp()
+    // Otherwise the source has not been asked yet.
+    if (retryInMs !== undefined) this.#answer()
   }
 
   stop(): Promise<void> {
-    return this.#shutDown()
+    return this.#end()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop()
   }
 
-  #shutDown(error?: OutboxError): Promise<void> {
-    return (this.#stopping ??= this.#end(error))
+  /** `error`: it ends by itself. */
+  #end(error?: OutboxError): Promise<void> {
+    return (this.#ending ??= this.#endOnce(error))
   }
 
-  async #end(error: OutboxError | undefined): Promise<void> {
-    this.#giveUp = true
+  async #endOnce(error: OutboxError | undefined): Promise<void> {
+    const { source, publisher, signal, stopTimeoutMs } = this.#options
+    const onFault = (phase: FaultPhase, cause: unknown): void => this.#fault(phase, cause)
     if (error === undefined) this.#state = 'stopping'
-    this.#options.signal?.removeEventListener('abort', this.#abort)
-    this.#loop?.stop()
-    this.#wake.notify()
+    signal?.removeEventListener('abort', this.#abort)
+    this.#supervisor.stop()
     // A server that hangs does not keep the process.
-    if (this.#running !== undefined && error === undefined)
-      await within(this.#running, this.#options.stopTimeoutMs + closeMs)
-    const { source, publisher } = this.#options
-    await this.#close(() => source.leases.close())
-    await this.#close(() => source.close())
-    await this.#close(() => publisher.close())
+    if (error === undefined && this.#running !== undefined)
+      await within(this.#running, stopTimeoutMs + closeMs)
+    await closeQuietly(() => source.leases.close(), onFault)
+    await closeQuietly(() => source.close(), onFault)
+    await closeQuietly(() => publisher.close(), onFault)
     this.#state = error === undefined ? 'stopped' : 'halted'
     this.#emitter.emit('stopped', error === undefined ? {} : { error })
     if (error === undefined) this.#finish.resolve()
     else this.#finish.reject(error)
-    this.#startedUp()
+    this.#answer(error)
   }
-
-  async #close(close: () => Promise<void>): Promise<void> {
-    try {
-      await within(close(), closeMs)
-    } catch (error) {
-      this.#fault('close', error)
-    }
-  }
-}
-
-const incurable = ['OUTBOX_OPTION_INVALID', 'OUTBOX_SOURCE_UNSUPPORTED', 'OUTBOX_DRIVER_UNSUPPORTED'] as const
-
-function isIncurable(error: unknown): error is OutboxError {
-  return incurable.some((code) => isOutboxError(error, code))
-}
-
-function halted(cause: OutboxError): OutboxError {
-  return new OutboxError('OUTBOX_RELAY_HALTED', `The relay has halted, as onPoison says: ${cause.message}`, {
-    cause,
-  })
 }
 
 /** Any thrown value as an `OutboxError`. */
@@ -381,20 +262,15 @@ function asSourceError(error: unknown): OutboxError {
   return new OutboxError('OUTBOX_SOURCE_FAILED', text, { cause: error })
 }
 
-/** Resolves when `promise` does, or after `ms`. Rejects as `promise` does. */
-async function within(promise: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined
-  const timeout = new Promise<void>((resolve) => void (timer = setTimeout(resolve, ms)))
-  try {
-    await Promise.race([promise, timeout])
-  } finally {
-    clearTimeout(timer)
-  }
+interface Deferred {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: OutboxError) => void
 }
 
-function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
+function deferred(): Deferred {
   let resolve!: () => void
-  let reject!: (error: unknown) => void
+  let reject!: (error: OutboxError) => void
   const promise = new Promise<void>((yes, no) => {
     resolve = yes
     reject = no

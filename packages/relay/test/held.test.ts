@@ -1,4 +1,4 @@
-import { MemoryOutbox, memoryPublisher, type MemoryFailure } from '@outboxkit/testing'
+import { MemoryOutbox, memoryPublisher, type MemoryFailure, type MemoryOperation } from '@outboxkit/testing'
 import { expect, test } from 'vitest'
 import { heldBehind } from '@outboxkit/relay'
 import { eventsOf, setUp, sleep, until } from './support.js'
@@ -65,7 +65,11 @@ test('a dead topic is held after holdAfterMs, the others flow, and it drains by 
 
 test('a held topic is lifted under constant load', async () => {
   const publisher = memoryPublisher({ fail: dead('dead') })
-  const { outbox, relay } = setUp({}, { publisher })
+  // Slow enough for new events to arrive during every pass.
+  const intercept = async (operation: MemoryOperation): Promise<void> => {
+    if (operation === 'settleHeld') await sleep(5)
+  }
+  const { outbox, relay } = setUp({}, { publisher, source: { intercept } })
   let inserted = 0
   const load = setInterval(() => {
     for (const topic of ['dead', 'alive', 'dead']) outbox.insert({ topic, aggregateId: 'k' })
@@ -74,14 +78,27 @@ test('a held topic is lifted under constant load', async () => {
   await relay.start()
   await until(() => relay.metrics().heldTopics === 1)
   publisher.failWith(undefined)
-  await until(() => relay.metrics().lifted > 0)
-  await sleep(20)
-  clearInterval(load)
+  await until(() => relay.metrics().lifted > 0).finally(() => clearInterval(load))
   await until(() => outbox.rows.size === 0 && outbox.held.size === 0)
   await relay.stop()
   const order = positions(publisher.messages('dead'))
   expect(order).toHaveLength(inserted)
   expect(order).toEqual(order.toSorted((a, b) => a - b))
+})
+
+test('a topic is not taken for drained before its events have reached the held table', async () => {
+  const publisher = memoryPublisher({ fail: dead('dead') })
+  const intercept = async (operation: MemoryOperation): Promise<void> => {
+    if (operation === 'settle') await sleep(8)
+  }
+  const { outbox, relay } = setUp({ retry: { minMs: 1, maxMs: 1 } }, { publisher, source: { intercept } })
+  const load = setInterval(() => {
+    for (const topic of ['dead', 'alive']) outbox.insert({ topic })
+  }, 1)
+  await relay.start()
+  await until(() => relay.metrics().held > 50).finally(() => clearInterval(load))
+  expect(relay.metrics().lifted).toBe(0)
+  await relay.stop()
 })
 
 test('a dead topic that fills the memory is held at once', async () => {

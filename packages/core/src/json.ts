@@ -12,12 +12,18 @@ const maxDepth = 500
  */
 export function toJsonText(payload: unknown, bigint: BigIntPolicy): string {
   check(payload, [], new Set(), bigint)
-  const text: string | undefined =
-    bigint === 'string'
-      ? JSON.stringify(payload, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
-      : JSON.stringify(payload)
+  const text = stringify(payload, bigint)
   if (text === undefined) fail([], 'has nothing to store (its toJSON returned undefined)')
   return text
+}
+
+function stringify(payload: unknown, bigint: BigIntPolicy): string | undefined {
+  const replacer = (_: string, value: unknown): unknown => (typeof value === 'bigint' ? String(value) : value)
+  try {
+    return bigint === 'string' ? JSON.stringify(payload, replacer) : JSON.stringify(payload)
+  } catch (cause) {
+    return fail([], 'cannot be written as JSON', cause)
+  }
 }
 
 type Path = (string | number)[]
@@ -53,11 +59,18 @@ function check(value: unknown, path: Path, parents: Set<object>, bigint: BigIntP
 function checkObject(value: object, path: Path, parents: Set<object>, bigint: BigIntPolicy): void {
   if (parents.has(value)) fail(path, 'refers back to an object that contains it (a cycle)')
   if (path.length > maxDepth) fail(path.slice(0, 8), `is nested more than ${maxDepth} levels deep`)
+  if (value instanceof Date && Number.isNaN(value.getTime()))
+    fail(path, 'is an invalid Date, which JSON would store as null')
   if (hasToJson(value)) {
     check(callToJson(value, path), path, new Set(parents).add(value), bigint)
     return
   }
+  if (value instanceof Number || value instanceof BigInt) {
+    check(value.valueOf(), path, parents, bigint)
+    return
+  }
   if (
+    value instanceof Error ||
     value instanceof Map ||
     value instanceof Set ||
     value instanceof WeakMap ||
@@ -65,7 +78,7 @@ function checkObject(value: object, path: Path, parents: Set<object>, bigint: Bi
     value instanceof Promise ||
     value instanceof RegExp
   )
-    fail(path, `is a ${value.constructor.name}, which JSON would store as {}`)
+    fail(path, `is of the class ${value.constructor.name}, which JSON would store as {}`)
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer)
     fail(path, "is binary. Encode it (base64), or use a table with payload: 'bytes'")
   parents.add(value)

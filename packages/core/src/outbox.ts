@@ -84,6 +84,11 @@ export class Outbox {
         'OUTBOX_OPTION_INVALID',
         `bigint must be 'error' or 'string', got ${JSON.stringify(bigint)}.`,
       )
+    if (options.events !== undefined && typeof options.events?.parsePayload !== 'function')
+      throw new OutboxError(
+        'OUTBOX_OPTION_INVALID',
+        'events must be a catalogue, made by defineEvents({ … }).',
+      )
     this.table = resolveTable(options.table)
     this.lockKey = options.lockKey ?? false
     this.ambient = options.ambient === true ? new AsyncLocalStorage() : undefined

@@ -124,8 +124,9 @@ function checkId(value: unknown, name: string): string {
 
 function checkHeaders(headers: unknown, name: string): string | null {
   if (headers === undefined || headers === null) return null
-  if (typeof headers !== 'object' || Array.isArray(headers))
-    invalid(name, `must be an object of strings, got ${describe(headers)}`)
+  // Iterable: a Map or a Headers, whose entries are no properties.
+  if (typeof headers !== 'object' || Symbol.iterator in headers)
+    invalid(name, `must be a plain object of strings, got ${describe(headers)}`)
   const entries = Object.entries(headers as Record<string, unknown>)
   if (entries.length === 0) return null
   for (const [key, value] of entries) {

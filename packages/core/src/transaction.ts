@@ -104,10 +104,12 @@ export class TransactionScope {
    * caller has swallowed. After it no emit is taken.
    */
   async beforeCommit(): Promise<void> {
-    const inserted = await this.#flushAll()
+    let inserted = await this.#flushAll()
+    this.#open = false
+    // Once more: since the last INSERT another branch of the application may have emitted.
+    if (await this.#flushAll()) inserted = true
     if (this.parent?.isOpen === false)
       this.#failure ??= { error: ended('The release of a nested transaction') }
-    this.#open = false
     this.#assertChildrenEnded()
     if (this.#failure === undefined && this.#used && !inserted) await this.#assertHealthy()
     if (this.#failure === undefined) return
@@ -160,6 +162,8 @@ export class TransactionScope {
   }
 
   #enqueue<R>(outbox: Outbox, events: readonly PreparedEvent[], result: R): Promise<R> {
+    // Nothing pending: what is pending stands for a statement to come, which would show a failed transaction.
+    if (events.length === 0) return Promise.resolve(result)
     const { promise, resolve, reject } = deferred()
     this.#pending.push({ outbox, events, settle: { resolve, reject } })
     return new LazyPromise(() => {
@@ -301,7 +305,8 @@ function groupByOutbox(
     const last = groups.at(-1)
     if (last?.outbox === emit.outbox) {
       last.emits.push(emit)
-      last.events.push(...emit.events)
+      // One by one: arguments are limited in number.
+      for (const event of emit.events) last.events.push(event)
     } else groups.push({ outbox: emit.outbox, emits: [emit], events: [...emit.events] })
   }
   return groups

@@ -12,21 +12,22 @@ export interface Opened {
  * statement. Throws `OUTBOX_HANDLE_UNSUPPORTED`.
  */
 export function executorOf(client: KnexClient, opened: Opened): SqlExecutor {
+  const live = (): KnexTransactor => {
+    if (opened.trx?.isCompleted() === false) return opened.trx
+    throw new OutboxError(
+      'OUTBOX_TRANSACTION_ENDED',
+      'emit() was called after its transaction had ended. Await it before the callback returns, or before trx.commit().',
+    )
+  }
   return {
     dialect: dialectOf(client),
     async execute({ strings, values }) {
       // raw() takes a question mark for a placeholder also inside a quoted name.
       const escaped = strings.map((text) => text.replaceAll('?', '\\?'))
       // raw() is the way past wrapIdentifier, which would rename our columns.
-      await opened.trx?.raw(renderStatement({ strings: escaped, values }, questionPlaceholder), values)
+      await live().raw(renderStatement({ strings: escaped, values }, questionPlaceholder), values)
     },
-    assertOpen() {
-      if (opened.trx?.isCompleted() === false) return
-      throw new OutboxError(
-        'OUTBOX_TRANSACTION_ENDED',
-        'emit() was called after its transaction had ended. Await it before the callback returns, or before trx.commit().',
-      )
-    },
+    assertOpen: () => void live(),
     isHealthy: () => isInHealthyTransaction(opened.connection),
   }
 }

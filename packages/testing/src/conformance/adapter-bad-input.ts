@@ -97,6 +97,7 @@ const headersAndTopics: readonly BadInput[] = [
   invalid('headers: LF', { headers: { a: 'x\ny' } }, 'headers.a'),
   invalid('headers: not a string', { headers: { a: 1 } }, 'headers.a'),
   invalid('headers: an array', { headers: ['a'] }, 'headers'),
+  invalid('headers: a Map, whose entries are no properties', { headers: new Map([['a', 'b']]) }, 'headers'),
   ...['id', 'ID', 'content-type', 'ce_id', 'CE_type', 'outbox-replay'].map((name) =>
     invalid(`headers: reserved ${name}`, { headers: { [name]: 'x' } }, 'reserved'),
   ),
@@ -118,6 +119,10 @@ const payloads: readonly BadInput[] = [
   payload('undefined in an array', () => [undefined], 'payload[0]'),
   payload('throwing toJSON', () => ({ a: { toJSON: throws } }), 'payload.a'),
   payload('Map', () => ({ a: new Map() }), 'payload.a'),
+  payload('Error', () => ({ a: new Error('x') }), 'payload.a'),
+  payload('an invalid Date', () => ({ a: new Date(NaN) }), 'payload.a'),
+  payload('NaN as an object', () => ({ a: Object(NaN) as unknown }), 'payload.a'),
+  payload('BigInt as an object', () => ({ a: Object(1n) as unknown }), 'payload.a'),
   payload('binary', () => ({ a: new Uint8Array(1) }), 'payload.a'),
   payload('NUL', () => ({ a: '\0' }), 'payload.a'),
   payload('NUL in a key', () => ({ 'a\0': 1 }), 'key'),

@@ -176,6 +176,18 @@ function failureTests(suite: SuiteContext): void {
     },
   )
 
+  testWith(suite, 'abortsOnFailure', 'rejects also when an emit of no events came last', async () => {
+    const app = await place().open()
+    await app.transaction((tx) => tx.business('row'))
+    const transaction = app.transaction(async (tx) => {
+      await tx.emit(event('a'))
+      await tx.business('row').catch(() => undefined)
+      void tx.emit([])
+    })
+    expect(await errorOf(transaction)).toBeInstanceOf(Error)
+    expect(await storedTypes(place())).toEqual([])
+  })
+
   testWith(suite, 'deferredConstraints', 'rejects when COMMIT itself fails', async () => {
     const app = await place().open()
     const transaction = app.transaction(async (tx) => {

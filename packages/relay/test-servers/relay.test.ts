@@ -1,7 +1,7 @@
 import { createTablesSql } from '@outboxkit/core'
 import { createRelay, type FaultPoint, type Relay, type RelayOptions } from '@outboxkit/relay'
 import { postgresSource } from '@outboxkit/relay/postgres'
-import { memoryPublisher, type MemoryPublisher } from '@outboxkit/testing'
+import { emittedEvents, memoryPublisher, type MemoryPublisher } from '@outboxkit/testing'
 import { afterEach, beforeEach, expect, inject, test } from 'vitest'
 import { freshSchema, type FreshSchema } from '../../../test-matrix/services/test-context.js'
 import { eventsOf, sleep, until } from '../test/support.js'
@@ -216,4 +216,25 @@ test('drain makes one pass', async () => {
 test('start() refuses a table that cannot be read in order', async () => {
   await schema.query('alter table outbox alter column position set cache 20')
   await expect(makeRelay('one').start()).rejects.toMatchObject({ code: 'OUTBOX_SOURCE_UNSUPPORTED' })
+})
+
+test('emittedEvents shows what is not published yet', async () => {
+  const id = '0199c0de-0000-7000-8000-000000000001'
+  await schema.query(
+    `insert into outbox (id, aggregatetype, type, payload, headers) values ($1, 'order', 'order.placed', $2, $3)`,
+    [id, '"text"', '{"tenant":"acme"}'],
+  )
+  await emit(1)
+  expect(await emittedEvents((sql) => schema.query(sql))).toEqual([
+    {
+      id,
+      aggregateType: 'order',
+      aggregateId: null,
+      type: 'order.placed',
+      payload: 'text',
+      headers: { tenant: 'acme' },
+      topic: null,
+    },
+    expect.objectContaining({ aggregateId: 'a', payload: {}, headers: {} }),
+  ])
 })

@@ -12,3 +12,9 @@ export {
   type MemoryOutboxOptions,
   type MemorySourceOptions,
 } from './memory-source.js'
+export {
+  emittedEvents,
+  type EmittedEvent,
+  type EmittedEventsOptions,
+  type RunQuery,
+} from './emitted-events.js'

@@ -22,12 +22,14 @@ const scenario = fc.record({
   script: fc.array(fc.nat(outcomes.length - 1), { maxLength: 30 }),
   lateWrites: fc.array(fc.boolean(), { minLength: 30, maxLength: 30 }),
   maxRequestBytes: fc.constantFrom(1, 300, 100_000),
+  // Rows that can never be published.
+  bad: fc.array(fc.constantFrom('no', 'no', 'no', 'huge', 'undecodable'), { minLength: 40, maxLength: 40 }),
 })
 
 describe('any sequence of answers', () => {
   it('keeps first occurrences in order per key and topic, and never calls published what is not there', async () => {
     await fc.assert(
-      fc.asyncProperty(scenario, async ({ keys, topics, script, lateWrites, maxRequestBytes }) => {
+      fc.asyncProperty(scenario, async ({ keys, topics, script, lateWrites, maxRequestBytes, bad }) => {
         const driver = new ScriptedDriver().found('t').found('u', { partitions: 2 })
         let request = 0
         driver.answer = (batch) => {
@@ -41,7 +43,12 @@ describe('any sequence of answers', () => {
         }
         const publisher = kafkaPublisher({ driver, maxRequestBytes, onWarning: () => {} })
         let left: readonly StoredEvent[] = keys.map((aggregateId, index) =>
-          storedEvent(index, { aggregateId, topic: topics[index] ?? 't', payload: String(index) }),
+          storedEvent(index, {
+            aggregateId,
+            topic: topics[index] ?? 't',
+            payload: bad[index] === 'huge' ? String(index).padEnd(12_000) : String(index),
+            headers: bad[index] === 'undecodable' ? '[]' : null,
+          }),
         )
         const rejected = new Set<number>()
         for (let call = 0; left.length > 0; call++) {
@@ -53,6 +60,21 @@ describe('any sequence of answers', () => {
             ({ position }, index) => results[index]?.status === 'published' && !written.has(position),
           )
           expect(lies).toEqual([])
+          // Nothing is rejected, or published, while an earlier event of its key and topic waits.
+          const overtaken = left.filter(
+            (event, index) =>
+              results[index]?.status !== 'retry' &&
+              event.aggregateId !== null &&
+              left
+                .slice(0, index)
+                .some(
+                  (earlier, at) =>
+                    earlier.aggregateId === event.aggregateId &&
+                    earlier.topic === event.topic &&
+                    results[at]?.status === 'retry',
+                ),
+          )
+          expect(overtaken).toEqual([])
           for (const [index, { position }] of left.entries())
             if (results[index]?.status === 'reject') rejected.add(position)
           left = left.filter((_, index) => results[index]?.status === 'retry')

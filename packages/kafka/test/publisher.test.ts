@@ -1,6 +1,6 @@
 import type { StoredEvent } from '@outboxkit/core'
-import { describe, expect, it } from 'vitest'
-import { kafkaPublisher, type KafkaPublisherOptions, type KafkaWarning } from '../src/index.js'
+import { describe, expect, it, vi } from 'vitest'
+import { kafkaPublisher, partitionOf, type KafkaPublisherOptions, type KafkaWarning } from '../src/index.js'
 import { storedEvent } from './event.js'
 import { ScriptedDriver } from './scripted-driver.js'
 
@@ -232,6 +232,26 @@ describe('topics', () => {
     await publisher.publish(events('a3'), { signal: never })
     expect(warnings).toMatchObject([{ code: 'partitions-changed', topic }])
     expect(driver.log.at(-1)?.partition).not.toBe(undefined)
+  })
+
+  it('takes over new partitions after a minute, when nothing of the topic is in flight', async () => {
+    const { publisher, driver, warnings } = setup()
+    const clock = vi.spyOn(performance, 'now')
+    try {
+      clock.mockReturnValue(1_000_000)
+      await publisher.publish(events('a1'), { signal: never })
+      driver.found(topic, { partitions: 7 })
+      clock.mockReturnValue(1_059_000)
+      await publisher.publish(events('a2'), { signal: never })
+      expect([driver.describes, warnings.length]).toEqual([1, 0])
+      clock.mockReturnValue(1_061_000)
+      await publisher.publish(events('a3'), { signal: never })
+      expect(driver.describes).toBe(2)
+      expect(warnings).toMatchObject([{ code: 'partitions-changed', topic }])
+      expect(driver.log.at(-1)?.partition).toBe(partitionOf(Buffer.from('a'), 7))
+    } finally {
+      clock.mockRestore()
+    }
   })
 
   it('reads the limit again before it refuses an event for its size', async () => {

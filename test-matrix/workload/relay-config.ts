@@ -13,12 +13,18 @@ export interface RelayConfig {
   /** kill -9 of itself at the given occurrence of a point, counted from 1, and this long after it was reached. */
   readonly dieAt?: { readonly point: FaultPoint; readonly occurrence: number; readonly delayMs?: number }
   readonly maxBatchEvents?: number
-  /** A wrong reader, planted to see it found. */
-  readonly rule?: PlantedRule
+  /** A wrong relay, planted to see it found. */
+  readonly planted?: PlantedFault
 }
 
-/** `none`: reads above the highest position only. `age`: gives a hole up once it is 5 s old. */
-export type PlantedRule = 'none' | 'age'
+/**
+ * - `plain-cursor`: reads above the highest position only.
+ * - `aged-holes`: gives a position up once it has been missing for 5 s.
+ * - `early-mark`: counts an event as published before the broker has acknowledged it.
+ * - `failed-send`: counts an event as published although sending it failed.
+ * - `reordered`: sends two events of a key in the wrong order.
+ */
+export type PlantedFault = 'plain-cursor' | 'aged-holes' | 'early-mark' | 'failed-send' | 'reordered'
 
 /** What a relay process says. */
 export type RelayState =

@@ -5,6 +5,7 @@ import { kafkaPublisher } from '@outboxkit/kafka'
 import { kafkajs } from '@outboxkit/kafka/kafkajs'
 import { createRelay, type FaultPoint } from '@outboxkit/relay'
 import { postgresSource } from '@outboxkit/relay/postgres'
+import { plantedPublisher, plantedRule } from './planted.js'
 import type { RelayConfig, RelayState } from './relay-config.js'
 
 /**
@@ -29,7 +30,6 @@ async function onPoint(point: FaultPoint): Promise<void> {
   process.kill(process.pid, 'SIGKILL')
 }
 
-const { rule } = config
 // A call must not outlive the lease.
 const publishTimeoutMs = Math.min(10_000, Math.floor(config.termMs * 0.6))
 const relay = createRelay({
@@ -37,14 +37,17 @@ const relay = createRelay({
     url: config.databaseUrl,
     table: { schema: config.schema },
     ...(config.maxBatchEvents === undefined ? {} : { maxBatchEvents: config.maxBatchEvents }),
-    ...(rule === undefined ? {} : { internal: { unsafeRule: rule } }),
+    internal: { unsafeRule: plantedRule(config.planted) },
   }),
-  publisher: kafkaPublisher({
-    driver: kafkajs({ brokers: [...config.brokers] }),
-    topic: config.topic,
-    envelope: cloudEvents({ source: config.source }),
-    publishTimeoutMs,
-  }),
+  publisher: plantedPublisher(
+    config.planted,
+    kafkaPublisher({
+      driver: kafkajs({ brokers: [...config.brokers] }),
+      topic: config.topic,
+      envelope: cloudEvents({ source: config.source }),
+      publishTimeoutMs,
+    }),
+  ),
   lease: { termMs: config.termMs },
   publishTimeoutMs,
   internal: { onPoint },

@@ -31,6 +31,8 @@ export interface WorkloadOptions {
   readonly rollbackShare?: number
   /** A transaction that writes somewhere else and stays open. Default true. */
   readonly foreign?: boolean
+  /** Ends the run early: what is open is finished, nothing new begins. */
+  readonly signal?: AbortSignal
   /** Told after every transaction that commits. */
   readonly onCommitted?: (events: number) => void
 }
@@ -97,7 +99,9 @@ class Run {
   }
 
   get #done(): boolean {
-    return this.#stopped || this.result.committed >= this.#options.events
+    return (
+      this.#stopped || this.#options.signal?.aborted === true || this.result.committed >= this.#options.events
+    )
   }
 
   async loop(role: Role, client: WorkloadClient, random: Random): Promise<void> {
@@ -151,7 +155,7 @@ class Run {
     const free = this.#keys.filter((key) => !this.#held.has(key))
     if (role === 'holder') return [random.pick(free)]
     const held = [...this.#held]
-    if (held.length > 0 && (role === 'queuer' || random.chance(0.002))) return [random.pick(held)]
+    if (held.length > 0 && (role === 'queuer' || random.chance(0.0005))) return [random.pick(held)]
     const count = random.chance(0.15) ? random.between(2, 3) : 1
     return [...new Set(Array.from({ length: count }, () => random.pick(free)))].sort()
   }

@@ -120,6 +120,11 @@ export class Holes {
     return this.#holes.reduce((sum, { lo, hi }) => sum + hi - lo + 1, 0)
   }
 
+  /** Those of them that are not probed. */
+  get restingCount(): number {
+    return this.#holes.reduce((sum, { lo, hi, note }) => sum + (note?.resting === true ? hi - lo + 1 : 0), 0)
+  }
+
   get ranges(): readonly PositionRange[] {
     return this.#holes
   }

@@ -176,8 +176,10 @@ describe('resting', () => {
     holes.note(4, holders({ ids: [7, 8] }), 0)
     holes.absorb(read([], [7, 8], { now: 500 }))
     expect(holes.probes().singles).toEqual([2, 3])
+    expect(holes.restingCount).toBe(0)
     holes.absorb(read([], [7, 8], { now: 1_001 }))
     expect(holes.probes().singles).toEqual([])
+    expect(holes.restingCount).toBe(2)
     return holes
   }
 

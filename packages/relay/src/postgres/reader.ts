@@ -18,6 +18,8 @@ export interface ReaderStats {
   readonly late: number
   /** Positions that are open now. */
   readonly holes: number
+  /** Those of them that are not probed: they wait for transactions that run. */
+  readonly resting: number
   readonly oldestHoleMs: number
   /** Returned and not settled. */
   readonly inFlight: number
@@ -78,6 +80,7 @@ export class Reader {
     return {
       ...this.#count,
       holes: this.#holes.count,
+      resting: this.#holes.restingCount,
       oldestHoleMs: this.#holes.oldestAgeMs(performance.now()),
       inFlight: this.#inFlight.size,
     }

@@ -126,6 +126,16 @@ export async function readUntil(
   return positions
 }
 
+/** Reads until so many positions are open, and expects that nothing comes; throws after ten seconds. */
+export async function readUntilHoles(test: SourceUnderTest, source: Source, holes: number): Promise<void> {
+  const until = performance.now() + 10_000
+  while (test.openHoles(source) !== holes) {
+    expect(performance.now(), `waited for ${holes} holes, has ${test.openHoles(source)}`).toBeLessThan(until)
+    expect(await read(source)).toEqual([])
+    await pause(2)
+  }
+}
+
 export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
 }

@@ -1,5 +1,13 @@
 import { expect, it } from 'vitest'
-import { opened, pause, read, readFor, readUntil, type CurrentTest } from './source-harness.js'
+import {
+  opened,
+  pause,
+  read,
+  readFor,
+  readUntil,
+  readUntilHoles,
+  type CurrentTest,
+} from './source-harness.js'
 
 /** Positions that become visible late, or never. */
 export function sourceHoleTests(current: CurrentTest): void {
@@ -60,11 +68,10 @@ export function sourceHoleTests(current: CurrentTest): void {
     expect((await read(source)).length).toBe(1)
     expect(current().openHoles(source)).toBe(3)
     await gone.rollback()
-    await readFor(source, 200)
+    expect(await readFor(source, 100)).toEqual([])
     await alive.commit()
     expect(await read(source)).toEqual([low])
-    await readFor(source, 100)
-    expect(current().openHoles(source)).toBe(0)
+    await readUntilHoles(current(), source, 0)
   })
 
   it('leaves no hole behind a start at a high position', async () => {

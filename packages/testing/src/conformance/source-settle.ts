@@ -50,6 +50,20 @@ export function sourceSettleTests(current: CurrentTest): void {
     expect(await current().held()).toEqual([])
   })
 
+  it.each(['released', 'taken over under the same name'])(
+    'changes nothing when the lease was %s',
+    async (how) => {
+      const position = await (await current().writer()).insert()
+      const source = await opened(current())
+      const done = await readOnce(source)
+      const { owner, epoch } = await source.leases.look()
+      await source.leases.release({ owner: owner ?? '', epoch })
+      if (how !== 'released') await source.leases.acquire({ owner: owner ?? '', termMs: 60_000 })
+      expect((await rejection(source.settle({ done, held: [] }))).code).toBe('OUTBOX_LEASE_LOST')
+      expect(await current().positions()).toEqual([position])
+    },
+  )
+
   it('changes nothing when it has waited for a take-over', async () => {
     const [writer, other] = [await current().writer(), await current().writer()]
     await writer.insert()

@@ -42,12 +42,7 @@ const eventsOf = (topic: string, from: number, to: number): StoredEvent[] =>
   )
 
 /** As the relay does it: batch after batch, with what is to be retried first. Returns how many outcomes were not good. */
-async function pump(
-  publisher: Publisher,
-  topic: string,
-  count: number,
-  stop: () => boolean,
-): Promise<number> {
+async function pump(publisher: Publisher, topic: string, count: number): Promise<number> {
   let left: readonly StoredEvent[] = []
   let next = 0
   let retries = 0

@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { build } from 'esbuild'
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
+import { createTopic, readTopic, uniqueTopic } from '../../../test-matrix/services/test-context.js'
+
+const run = promisify(execFile)
+const here = import.meta.dirname
+/** Paths of other node binaries, comma separated, beside the one that runs the tests. */
+const nodes = [
+  process.execPath,
+  ...(process.env['OUTBOXKIT_NODES'] ?? '').split(',').filter((path) => path !== ''),
+]
+
+// In a folder from which kafkajs is found as it is in an application.
+let folder: string
+let script: string
+beforeAll(async () => {
+  const modules = dirname(dirname(createRequire(import.meta.url).resolve('kafkajs/package.json')))
+  await mkdir(join(modules, '.cache'), { recursive: true })
+  folder = await mkdtemp(join(modules, '.cache', 'outboxkit-quiet-'))
+  script = join(folder, 'publish.mjs')
+  await build({
+    entryPoints: [join(here, 'support', 'publish-once.ts')],
+    outfile: script,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    external: ['kafkajs', 'kafkajs/*'],
+    tsconfig: join(here, '..', '..', '..', 'tsconfig.json'),
+  })
+})
+afterAll(async () => {
+  await rm(folder, { recursive: true, force: true })
+})
+
+describe.each(nodes)('a small program, run by %s', (node) => {
+  it('publishes, ends by itself, and writes nothing to stderr', async () => {
+    const topic = await createTopic(inject('kafkaBrokers'), uniqueTopic('quiet'))
+    const { stdout, stderr } = await run(node, [script, inject('kafkaBrokers'), topic], { timeout: 30_000 })
+    expect(stderr).toBe('')
+    expect(stdout.trim()).toBe('published published')
+    expect(await readTopic(inject('kafkaBrokers'), topic)).toHaveLength(2)
+  })
+
+  it("hides nobody else's warnings", async () => {
+    const topic = await createTopic(inject('kafkaBrokers'), uniqueTopic('quiet'))
+    const alone = await run(node, ['-e', 'setTimeout(() => {}, -5)'])
+    const ours = await run(node, [script, inject('kafkaBrokers'), topic, 'negative'], { timeout: 30_000 })
+    expect(ours.stderr.includes('TimeoutNegativeWarning')).toBe(
+      alone.stderr.includes('TimeoutNegativeWarning'),
+    )
+  })
+})

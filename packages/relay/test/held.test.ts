@@ -206,6 +206,39 @@ test('a new owner goes on draining a key from where the one before ended', async
   expect(positions(second.publisher.messages())).toEqual([2, 3])
 })
 
+test('a second attempt that is rejected never ends the relay or drops the event', async () => {
+  const outbox = new MemoryOutbox()
+  outbox.insert({ aggregateId: 'a' })
+  const publisher = memoryPublisher({ fail: poison(1) })
+  const first = setUp({}, { outbox, publisher })
+  await first.relay.start()
+  await until(() => outbox.held.size === 1)
+  await first.relay.stop()
+  for (const [index, onPoison] of (['halt', 'skip'] as const).entries()) {
+    const next = setUp({ onPoison }, { outbox, publisher })
+    await next.relay.start()
+    outbox.request(1, 'retry')
+    await until(() => outbox.held.get(1)?.attempts === index + 2)
+    expect(next.relay.state).toBe('owner')
+    await next.relay.stop()
+  }
+})
+
+test('a topic that works again before it is held keeps its order', async () => {
+  const publisher = memoryPublisher({ fail: dead('dead') })
+  const { outbox, relay } = setUp({ holdAfterMs: 3_600_000 }, { publisher })
+  outbox.insert({ topic: 'alive' })
+  for (let i = 0; i < 150; i++) outbox.insert({ topic: 'dead', aggregateId: 'k' })
+  await relay.start()
+  await until(() => relay.metrics().retried > 500)
+  expect(relay.metrics().stalledTopics).toBe(1)
+  publisher.failWith(undefined)
+  await until(() => outbox.rows.size === 0)
+  await relay.stop()
+  expect(positions(publisher.messages('dead'))).toEqual(Array.from({ length: 150 }, (_, i) => i + 2))
+  expect(relay.metrics()).toMatchObject({ held: 0, stalledTopics: 0 })
+})
+
 test('a row of a held topic that is rejected moves to its key, with those behind it', async () => {
   const publisher = memoryPublisher({ fail: dead('dead') })
   const { outbox, relay } = setUp({}, { publisher })

@@ -270,6 +270,26 @@ describe('settling', () => {
     expect(count?.rows).toBe(3_000)
   })
 
+  it('of many rows is one transaction: nobody sees a part of it, and a take-over waits for its end', async () => {
+    const events = await fill(12_000)
+    const { source } = await opened()
+    const [blocker, other] = [await tables.writer(), await tables.writer()]
+    await blocker.begin()
+    // in the way of the second statement
+    await blocker.client.query(`select from ${tables.outbox} where position = 11000 for update`)
+    const settled = source.settle({ done: events, held: [] })
+    await pause(500)
+    expect((await tables.positions()).length).toBe(12_000)
+    let isTaken = false
+    const taken = other.takeLease('other').then(() => (isTaken = true))
+    await pause(100)
+    expect(isTaken).toBe(false)
+    await blocker.rollback()
+    await settled
+    await taken
+    expect(await tables.positions()).toEqual([])
+  })
+
   it('that waits for a lock on the table does not keep the lease from being renewed', async () => {
     await fill(1)
     const { source, lease } = await opened()

@@ -85,6 +85,7 @@ describe('errors', () => {
       {
         input: secrets[0],
         code: '28P01',
+        severity: 'FATAL',
       },
     )
     const error = failed('Cannot connect', cause, new Redactor(config))

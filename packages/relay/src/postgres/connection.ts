@@ -1,6 +1,6 @@
 import type { OutboxError } from '@outboxkit/core'
 import pg from 'pg'
-import { failed, Redactor } from './errors.js'
+import { failed, isReported, Redactor } from './errors.js'
 
 /** A row in text form: nothing has been interpreted by the driver. */
 export type RawRow = readonly (string | null)[]
@@ -242,16 +242,9 @@ const sessionSettings = {
   row_security: 'off',
   max_parallel_workers_per_gather: '0',
   default_transaction_isolation: 'read committed',
-  default_transaction_read_only: 'off',
   idle_in_transaction_session_timeout: '60000',
 }
 
 function simple(text: string): Statement {
   return { name: '', text, values: [] }
-}
-
-/** True for an error that the server has sent and after which the session goes on. */
-function isReported(error: unknown): boolean {
-  const { severity, code } = error as { severity?: unknown; code?: unknown }
-  return severity === 'ERROR' && typeof code === 'string'
 }

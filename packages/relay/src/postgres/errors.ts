@@ -46,9 +46,19 @@ export function failed(what: string, error: unknown, redactor: Redactor): Outbox
     cause.stack = redactor.text(error.stack ?? '')
   }
   return new OutboxError('OUTBOX_SOURCE_FAILED', `${what}: ${message}${hint(code)}`, {
-    details: code === undefined ? {} : { sqlState: code },
+    details: code === undefined ? {} : isFromServer(error) ? { sqlState: code } : { code },
     cause,
   })
+}
+
+/** True for an error that the server has sent and after which the session goes on. */
+export function isReported(error: unknown): boolean {
+  // shutdown by an administrator or a crash; connection exceptions. The severity itself may be in any language.
+  return isFromServer(error) && !/^(57P0|08)/.test(codeOf(error) ?? '')
+}
+
+function isFromServer(error: unknown): boolean {
+  return typeof (error as { severity?: unknown }).severity === 'string' && codeOf(error) !== undefined
 }
 
 function messageOf(error: unknown): string {

@@ -1,6 +1,6 @@
 // Compiled, never run: `client-under-test` is a generated client, see tsconfig.*.json.
 import { createEmit, defineEvents, emitOperation, typed, withOutbox, type OutboxTx } from '@outboxkit/prisma'
-import { Prisma, PrismaClient } from 'client-under-test'
+import type { Prisma, PrismaClient } from 'client-under-test'
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
 const isTrue = <T extends true>(): T | undefined => undefined
@@ -52,7 +52,7 @@ export async function refuses(): Promise<void> {
   // @ts-expect-error -- no transaction
   db.emit(placed)
   // @ts-expect-error -- not in the catalogue
-  emitOperation(db, { type: 'order.nope', aggregateId: 1, payload: { orderId: 1 } })
+  void emitOperation(db, { type: 'order.nope', aggregateId: 1, payload: { orderId: 1 } })
   // @ts-expect-error -- not wrapped: no events are known of it, and at run time it is an error
   db.outbox.emit(placed)
   // @ts-expect-error -- no such option

@@ -133,8 +133,9 @@ function validate(
   payload: unknown,
 ): { value: unknown } {
   const result = schema['~standard'].validate(payload)
-  if (result instanceof Promise) {
-    result.catch(() => {})
+  // Not instanceof: any thenable would look like a result without issues.
+  if ('then' in result) {
+    Promise.resolve(result).catch(() => {})
     throw new OutboxError(
       'OUTBOX_SCHEMA_ASYNC',
       `The schema of '${type}' validates asynchronously. Use a synchronous schema: waiting here would reorder the events of a transaction.`,

@@ -165,6 +165,34 @@ test.each(['before-send', 'after-ack', 'during-settle'] as const)(
   },
 )
 
+test('a settlement that had to wait past the lease is not even tried', async () => {
+  let skippedMs = 0
+  let tried = 0
+  let phase: 'before' | 'paused' | 'after' = 'before'
+  const intercept = async (operation: MemoryOperation, moment: 'before' | 'after'): Promise<void> => {
+    if (operation === 'readHeld' && moment === 'after' && phase === 'before') {
+      // Settlements queue up behind this look at a held topic.
+      await sleep(20)
+      phase = 'paused'
+      skippedMs = 10_000
+    }
+    if (operation === 'acquire' && phase === 'paused') phase = 'after'
+    if (operation === 'settle' && moment === 'before' && phase === 'paused') tried++
+  }
+  const publisher = memoryPublisher({ fail: (_, topic) => (topic === 'dead' ? 'retry' : undefined) })
+  const { outbox, relay } = setUp(
+    { internal: { ...quick.internal, now: () => performance.now() + skippedMs } },
+    { publisher, source: { intercept } },
+  )
+  const load = setInterval(() => {
+    for (const topic of ['dead', 'alive']) outbox.insert({ topic })
+  }, 1)
+  await relay.start()
+  await until(() => phase === 'after').finally(() => clearInterval(load))
+  expect(tried).toBe(0)
+  await relay.stop()
+})
+
 test('a publisher that throws or answers too little loses nothing', async () => {
   const memory = memoryPublisher()
   let calls = 0

@@ -19,7 +19,7 @@ let database: Client
 
 beforeAll(async () => {
   const [problem] = await Promise.all([runCheck(build), setUpDatabase()])
-  expect(problem).toBeUndefined()
+  if (problem !== undefined) throw new Error(problem)
   project = await consumerProject()
 }, 600_000)
 

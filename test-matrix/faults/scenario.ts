@@ -38,6 +38,8 @@ export interface ScenarioOptions {
   readonly seed: number
   /** Default 2,000: short, so that tests do not wait. */
   readonly termMs?: number
+  /** Where the application connects to, if something stands between it and the database. */
+  readonly applicationUrl?: string
 }
 
 /** One run: a workload, relays that come and go, faults, and the checker's verdict at the end. */
@@ -71,7 +73,7 @@ export class Scenario {
       await scenario.query(statement)
     await prepareWorkload(options.databaseUrl, scenario.place)
     scenario.#clients = await allClients({
-      databaseUrl: options.databaseUrl,
+      databaseUrl: options.applicationUrl ?? options.databaseUrl,
       place: scenario.place,
       connections: 12,
     })
@@ -80,6 +82,11 @@ export class Scenario {
 
   get committed(): number {
     return this.#committed
+  }
+
+  /** What the callers of the workload were told so far. */
+  get attempts(): readonly Attempt[] {
+    return this.#attempts.read()
   }
 
   relay(name: string, config: Partial<RelayConfig> = {}): RelayChild {

@@ -7,6 +7,10 @@ import type { ClientOptions } from './options.js'
 
 export function drizzleClient(options: ClientOptions): WorkloadClient {
   const pool = new Pool({ connectionString: options.databaseUrl, max: options.connections })
+  // A connection that breaks fails its statement; without listeners the same error would also end the process, of
+  // an idle connection through the pool, of one in a transaction through the client itself.
+  pool.on('error', () => undefined)
+  pool.on('connect', (client) => client.on('error', () => undefined))
   const db = withOutbox(drizzle(pool), {
     table: { name: options.place.outbox, schema: options.place.schema },
   })

@@ -64,12 +64,9 @@ test('a dead topic is held after holdAfterMs, the others flow, and it drains by 
 })
 
 test('a held topic is lifted under constant load', async () => {
-  const publisher = memoryPublisher({ fail: dead('dead') })
-  // Slow enough for new events to arrive during every pass.
-  const intercept = async (operation: MemoryOperation): Promise<void> => {
-    if (operation === 'settleHeld') await sleep(5)
-  }
-  const { outbox, relay } = setUp({}, { publisher, source: { intercept } })
+  // Slow enough for new events to be settled during every call.
+  const publisher = memoryPublisher({ fail: dead('dead'), delayMs: 10 })
+  const { outbox, relay } = setUp({}, { publisher })
   let inserted = 0
   const load = setInterval(() => {
     for (const topic of ['dead', 'alive', 'dead']) outbox.insert({ topic, aggregateId: 'k' })

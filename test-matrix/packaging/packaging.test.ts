@@ -113,25 +113,7 @@ describe('the packed tarballs in a project outside of the workspace', () => {
   })
 
   it('an esbuild bundle emits', async () => {
-    // What is optional or native in the drivers stays outside of the bundle, as in any real build.
-    const args = ['--bundle', '--platform=node', '--format=cjs', '--outfile=bundle.cjs', '--packages=bundle']
-    const external = [
-      'better-sqlite3',
-      'mysql',
-      'mysql2',
-      'oracledb',
-      'pg-native',
-      'pg-query-stream',
-      'sqlite3',
-      'tedious',
-    ]
-    const entry = join(project, 'bundle-entry.cjs')
-    writeFileSync(entry, bundleEntry)
-    await run(
-      process.execPath,
-      ['node_modules/esbuild/bin/esbuild', entry, ...args, ...external.map((name) => `--external:${name}`)],
-      { cwd: project },
-    )
+    await consume('bundle.mjs')
     const id = await consume('bundle.cjs')
     expect(await storedFrom('bundle')).toEqual([{ id }])
   })
@@ -149,15 +131,6 @@ describe('the packed tarballs in a project outside of the workspace', () => {
     expect(await compile('node16', 'wrong.ts')).toContain('aggregateId')
   })
 })
-
-const bundleEntry = `
-const { withOutbox } = require('@outboxkit/knex')
-const knex = require('knex')
-const db = withOutbox(knex({ client: 'pg', connection: process.env.DATABASE_URL }), { table: { schema: process.env.SCHEMA } })
-db.transaction((trx) => trx.emit({ aggregateType: 'order', aggregateId: 1, type: 'order.placed', payload: { from: 'bundle' } }))
-  .then((id) => console.log(id))
-  .finally(() => db.destroy())
-`
 
 async function compile(moduleResolution: string, file: string): Promise<string> {
   const module = moduleResolution === 'bundler' ? 'esnext' : 'node16'

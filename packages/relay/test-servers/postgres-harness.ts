@@ -180,6 +180,12 @@ export function postgresLeaseHarness(url: () => string): LeaseHarness {
             [ms],
           )
         },
+        async lockRow() {
+          const client = await tables.connect()
+          await client.query('begin')
+          await client.query(`select from ${tables.lease} for update`)
+          return async () => void (await client.query('commit'))
+        },
         async clear() {
           await tables.query(`delete from ${tables.lease}`)
         },

@@ -9,6 +9,8 @@ export interface LeaseUnderTest {
   store(): LeaseStore
   /** Moves the expiry, as a database clock that was wrong when the lease was taken would have set it. */
   shiftExpiry(ms: number): Promise<void>
+  /** Locks the row, as a statement of somebody else would; resolves with what ends that. */
+  lockRow(): Promise<() => Promise<void>>
   /** Deletes the row of the table. */
   clear(): Promise<void>
   dispose(): Promise<void>
@@ -99,12 +101,26 @@ function takeOverTests(current: () => LeaseUnderTest): void {
     expect(answer).toEqual({ lease: { owner: 'b', epoch: epoch + 1 }, unclean: true })
   })
 
-  it('is taken over by one of many when it has expired', async () => {
+  it('is taken over by one of many that have waited for the same row', async () => {
     await acquired(current().store(), 'a', 1)
     await pause(10)
-    const stores = Array.from({ length: 8 }, () => current().store())
-    const answers = await Promise.all(stores.map((store, i) => store.acquire({ owner: `${i}`, termMs })))
-    expect(answers.filter((answer) => answer !== undefined).length).toBe(1)
+    const stores = Array.from({ length: 4 }, () => current().store())
+    await Promise.all(stores.map((store) => store.look()))
+    const unlock = await current().lockRow()
+    const answers = Promise.all(stores.map((store, i) => store.acquire({ owner: `${i}`, termMs })))
+    await pause(200)
+    await unlock()
+    expect((await answers).filter((answer) => answer !== undefined).length).toBe(1)
+  })
+
+  it('is free for one of many that have waited for the same row', async () => {
+    const stores = Array.from({ length: 4 }, () => current().store())
+    await Promise.all(stores.map((store) => store.look()))
+    const unlock = await current().lockRow()
+    const answers = Promise.all(stores.map((store, i) => store.acquire({ owner: `${i}`, termMs })))
+    await pause(200)
+    await unlock()
+    expect((await answers).filter((answer) => answer !== undefined).length).toBe(1)
   })
 
   it('is taken over when nothing has changed since an earlier look, whatever the clock of the database says', async () => {

@@ -137,6 +137,20 @@ export function sourceHoleTests(current: CurrentTest): void {
     expect(seen.length).toBe(50)
   })
 
+  it('leaves to the next read, and does not call late, what a hole has brought when it sweeps', async () => {
+    const [slow, fast] = [await current().writer(), await current().writer()]
+    const source = await opened(current(), { sweepIntervalMs: 0 })
+    expect(await read(source)).toEqual([])
+    await slow.begin()
+    const low = await slow.insert()
+    const high = await fast.insert()
+    expect(await read(source)).toEqual([high])
+    await slow.commit()
+    const { events, late } = await source.read(new AbortController().signal)
+    expect(events.map(({ position }) => position)).toEqual([low])
+    expect(late ?? 0).toBe(0)
+  })
+
   it('finds by the sweep, and says so, what a wrong rule leaves behind', async () => {
     const warnings: string[] = []
     const [slow, fast] = [await current().writer(), await current().writer()]

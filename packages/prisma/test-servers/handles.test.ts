@@ -256,6 +256,21 @@ function extensionTests(
     expect(await context().types()).toEqual(['a'])
   })
 
+  test.runIf(target.savepoints)(
+    'a nested transaction that does not begin leaves the outer one usable',
+    async () => {
+      const { plain, types } = context()
+      await withOutbox(plain).$transaction(async (tx) => {
+        await tx.$transaction(async (nested) => {
+          await expect(tx.$transaction(async () => 'two at once')).rejects.toThrow('Concurrent')
+          await nested.emit(event('a'))
+        })
+        await tx.emit(event('b'))
+      })
+      expect(await types()).toEqual(['a', 'b'])
+    },
+  )
+
   test('an extension that tries a transaction again: only the last try leaves events and hooks', async () => {
     const { plain, types } = context()
     const retrying = plain.$extends({

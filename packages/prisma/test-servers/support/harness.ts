@@ -42,7 +42,7 @@ export async function prismaHarness(target: Target, url: string): Promise<Adapte
         createEmit: (own) => createEmit({ table: options.table, ...own }) as never,
         emitOutside: (input) => (db as unknown as Tx).emit(input as OutboxEvent),
         emitAmbient: (input) => (db as unknown as { outbox: Tx }).outbox.emit(input as OutboxEvent),
-        batch: (steps) => plain.$transaction(steps.map((step) => operation(db, step))),
+        batch: (steps) => (db as TestClient).$transaction(steps.map((step) => operation(db, step))),
         // Prisma 6.16 never gives back the connection of a COMMIT that has failed, and $disconnect waits for it.
         close: () =>
           target.savepoints ? plain.$disconnect() : Promise.race([plain.$disconnect(), sleep(2000)]),

@@ -1,11 +1,13 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
 import { createTopic, readTopic, uniqueTopic } from '../../../test-matrix/services/test-context.js'
+import { openCluster } from './support/cluster.js'
 
 const run = promisify(execFile)
 const here = import.meta.dirname
@@ -54,5 +56,25 @@ describe.each(nodes)('a small program, run by %s', (node) => {
     expect(ours.stderr.includes('TimeoutNegativeWarning')).toBe(
       alone.stderr.includes('TimeoutNegativeWarning'),
     )
+  })
+})
+
+describe('a program whose network dies', () => {
+  it('ends by itself soon after it has closed the publisher', async () => {
+    const cluster = await openCluster()
+    try {
+      const topic = await cluster.createTopic()
+      const child = spawn(process.execPath, [script, cluster.bootstrap.join(), topic, 'silent'])
+      const ended = new Promise((resolve) => child.once('close', resolve))
+      await new Promise((resolve) => child.stdout.once('data', resolve))
+      cluster.network.silence()
+      const start = performance.now()
+      child.stdin.write('go')
+      expect(await Promise.race([ended, sleep(10_000, 'still there', { ref: false })])).toBe(0)
+      expect(performance.now() - start).toBeLessThan(5_000)
+      child.kill('SIGKILL')
+    } finally {
+      await cluster.close()
+    }
   })
 })

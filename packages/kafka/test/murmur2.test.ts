@@ -5,6 +5,7 @@ describe('murmur2', () => {
   // The vectors of Kafka's own UtilsTest.
   it.each([
     ['21', -973932308],
+    ['abc', 479470107],
     ['foobar', -790332482],
     ['a-little-bit-long-string', -985981536],
     ['a-little-bit-longer-string', -1486304829],

@@ -178,6 +178,22 @@ describe('publish', () => {
     await publisher.publish(events('a1', 'a2', 'a3', 'a4', 'a5'), { signal: never })
     expect(values(driver)).toEqual(['a1', 'a2', 'a3', 'a4', 'a5'])
   })
+
+  it('holds back a key after a failure, also where an envelope puts it on another partition', async () => {
+    const keys = ['k1', 'k2']
+    let call = 0
+    const { publisher, driver } = setup({
+      envelope: (event) => ({ key: keys[call++] ?? null, value: event.payload, headers: [] }),
+    })
+    driver.found(topic, { partitions: 6 })
+    driver.answer = (batch) =>
+      hasValue(batch, 'a1')
+        ? { status: 'failed', code: 'NOT_ENOUGH_REPLICAS', message: 'no' }
+        : { status: 'written' }
+    const outcomes = await publisher.publish(events('a1', 'a2'), { signal: never })
+    expect(outcomes.map(({ status }) => status)).toEqual(['retry', 'retry'])
+    expect(driver.log).toEqual([])
+  })
 })
 
 describe('topics', () => {

@@ -236,6 +236,24 @@ test('a topic that works again before it is held keeps its order', async () => {
   expect(relay.metrics()).toMatchObject({ held: 0, stalledTopics: 0 })
 })
 
+test('a row that lies before the rejected one of its key flows by itself', async () => {
+  const publisher = memoryPublisher({
+    fail: ({ position }, topic) => (topic === 'dead' ? 'retry' : position === 2 ? 'reject' : undefined),
+  })
+  const { outbox, relay } = setUp({ holdAfterMs: 3_600_000 }, { publisher })
+  outbox.insert({ topic: 'dead', aggregateId: 'a' })
+  outbox.insert({ topic: 'alive', aggregateId: 'a' })
+  outbox.insert({ topic: 'alive', aggregateId: 'b' })
+  await relay.start()
+  await until(() => outbox.held.size === 2)
+  await sleep(20)
+  publisher.failWith(poison(2))
+  await until(() => outbox.held.size === 1)
+  await relay.stop()
+  expect(positions(publisher.messages())).toEqual([3, 1])
+  expect([...outbox.held.keys()]).toEqual([2])
+})
+
 test('a row of a held topic that is rejected moves to its key, with those behind it', async () => {
   const publisher = memoryPublisher({ fail: dead('dead') })
   const { outbox, relay } = setUp({}, { publisher })

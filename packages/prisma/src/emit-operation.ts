@@ -1,7 +1,7 @@
 import { insertEvents, OutboxError, type OutboxEvent, type SqlStatement } from '@outboxkit/core'
 import { operationOf, type PrismaOperation } from './handle.js'
 import type { EmitOperation, HasEvents } from './types.js'
-import { mark, wrappingOf, type Wrapping } from './with-outbox.js'
+import { mark, wrappingOf, type Wrapping } from './wrapping.js'
 
 /**
  * An emit as one operation of the batch form: `db.$transaction([db.order.create(…), emitOperation(db, event)])`.

@@ -5,28 +5,14 @@ import {
   OutboxError,
   runInScope,
   TransactionScope,
-  type Dialect,
   type OutboxEvent,
 } from '@outboxkit/core'
 import { dialectOf, executorOf, isTransaction, type PrismaHandle } from './handle.js'
 import type { ExactPrismaOptions, PrismaLike, PrismaOutboxOptions, WithOutbox } from './types.js'
+import { mark, own, type Wrapping } from './wrapping.js'
 
 type EventInput = OutboxEvent | readonly OutboxEvent[]
 type Body = (tx: object) => unknown
-
-/** What a wrapped client knows; `emitOperation` finds it, whichever copy of this package has wrapped it. */
-export interface Wrapping {
-  readonly outbox: Outbox
-  readonly dialect: Dialect
-  readonly client: PrismaHandle
-}
-
-/** On wrapped clients, and on the operations of `emitOperation`. */
-export const mark = Symbol.for('outboxkit.prisma')
-
-export function wrappingOf(db: object): Wrapping | undefined {
-  return (db as { [mark]?: Wrapping })[mark]
-}
 
 /**
  * A client like `client` whose interactive transactions have `emit()` and `afterCommit()`, nested ones as well.
@@ -117,17 +103,6 @@ function wrapTx(tx: PrismaHandle, scope: TransactionScope, wrapping: Wrapping): 
   if (typeof tx.$transaction === 'function')
     own(wrapped, { $transaction: wrapTransaction(tx, wrapping, scope) })
   return wrapped
-}
-
-/** Own properties that nobody enumerates: clients are logged and spread. */
-function own(target: object, properties: Readonly<Record<string | symbol, unknown>>): void {
-  for (const name of Reflect.ownKeys(properties))
-    Object.defineProperty(target, name, {
-      value: properties[name as string],
-      configurable: true,
-      enumerable: false,
-      writable: true,
-    })
 }
 
 /** Prisma 7 runs a batch that is called on a transaction in a transaction of its own: it would stay. */

@@ -290,6 +290,18 @@ describe('settling', () => {
     expect(await tables.positions()).toEqual([])
   })
 
+  it('takes a row that is held already out of the outbox, and leaves the held one as it is', async () => {
+    const [event] = await fill(1)
+    const { source } = await opened()
+    if (event === undefined) throw new Error('one event was expected')
+    const held = { kind: 'key', scope: 's', code: 'C', reason: 'first', attempts: 1 } as const
+    await tables.query(`insert into ${tables.held} (position, id, aggregatetype, type, scope_kind, scope, code, reason)
+      select position, id, aggregatetype, type, 'key', 's', 'C', 'first' from ${tables.outbox}`)
+    await source.settle({ done: [], held: [{ ...held, reason: 'second', event }] })
+    expect(await tables.positions()).toEqual([])
+    expect((await source.readHeld(held, 5)).map(({ reason }) => reason)).toEqual(['first'])
+  })
+
   it('that waits for a lock on the table does not keep the lease from being renewed', async () => {
     await fill(1)
     const { source, lease } = await opened()
@@ -409,7 +421,7 @@ describe('connections', () => {
   })
 
   it('through a pooler: said, nothing prepared, no settings of the session', async () => {
-    const pool = new pg.Pool({ connectionString: url, max: 4, application_name: `app_${tables.schema}` })
+    const pool = new pg.Pool({ connectionString: url, max: 4, options: '-c TimeZone=Asia/Kolkata' })
     tables.onDispose(() => pool.end())
     const sent: { name?: string; text?: string }[] = []
     // a pooler answers with a process id of its own
@@ -429,8 +441,10 @@ describe('connections', () => {
     }
     const warnings: string[] = []
     const { source } = await opened({ pool: pooler, onWarning: (message) => warnings.push(message) })
-    const position = await (await tables.writer()).insert()
-    expect(await read(source)).toEqual([position])
+    await tables.query(`insert into ${tables.outbox} (id, aggregatetype, type, created_at)
+      values (gen_random_uuid(), 'order', 'x', '2026-01-02 03:04:05.000006+00')`)
+    const { events } = await source.read(never)
+    expect(events.map(({ createdAt }) => createdAt)).toEqual(['2026-01-02T03:04:05.000006Z'])
     expect(sent.length).toBeGreaterThan(5)
     expect(
       sent.filter(({ name, text }) => name !== undefined || text?.includes('set_config') === true),

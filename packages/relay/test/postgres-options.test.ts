@@ -95,6 +95,19 @@ describe('errors', () => {
     for (const secret of secrets) expect(shown).not.toContain(secret)
   })
 
+  it('do not contain the password of a pool', async () => {
+    const options = Object.defineProperty({ user: 'me' }, 'password', {
+      value: 'p@ss-word',
+      enumerable: false,
+    })
+    const connect = (): Promise<never> => Promise.reject(new Error('no, p@ss-word is wrong'))
+    const error = await postgresSource({ pool: { connect, options } })
+      .leases.look()
+      .catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ code: 'OUTBOX_SOURCE_FAILED' })
+    expect(inspect(error, { depth: 10, showHidden: true })).not.toContain('p@ss-word')
+  })
+
   it('say what lies inside an error without a message', () => {
     const several = new AggregateError([new Error('refused ::1'), new Error('refused 127.0.0.1')], '')
     expect(failed('Cannot connect', several, new Redactor({})).message).toBe(

@@ -53,7 +53,7 @@ function refuseMissingTables(found: Inspection, table: OutboxTable): void {
   if (missing.length > 0) {
     const names = missing.map((kind) => qualifiedName(table, 'postgres', kind)).join(', ')
     throw unsupported(
-      `There is no table ${names} in this database. Create it with \`npx outboxkit generate\` and your migrations, or with the SQL of createTablesSql('postgres'); is the schema right (option table.schema)?`,
+      `There is no table ${names} in this database. Create it with the SQL of createTablesSql('postgres'); is the schema right (option table.schema)?`,
     )
   }
   if (!found.isTable)

@@ -111,7 +111,9 @@ export function resolveOptions(options: PostgresSourceOptions): ResolvedSourceOp
 function resolveConfig({ url, config, pool }: PostgresSourceOptions): pg.ClientConfig {
   if ([url, config, pool].filter((given) => given !== undefined).length !== 1)
     throw invalid('postgresSource() needs exactly one of url, config and pool.')
-  if (pool !== undefined) return { ...pool.options }
+  // a pool hides its password from enumeration; it is needed to keep it out of messages
+  if (pool !== undefined)
+    return { ...pool.options, password: (pool.options as pg.ClientConfig | undefined)?.password }
   const resolved = url === undefined ? { ...config } : { connectionString: url }
   try {
     // Parses the URL; connects to nothing.

@@ -101,6 +101,21 @@ describe.each(drivers)(`drizzle ${version} on $name`, (driver) => {
     expect(await stored()).toEqual(['before', 'after'])
   })
 
+  test('a savepoint that cannot be released does not stop the outer transaction', async () => {
+    await withOutbox(plain).transaction(async (tx) => {
+      const nested = tx.transaction(async (inner) => {
+        await inner.emit(event('inside'))
+        await inner.execute(sql`select no_such_column`).then(
+          () => {},
+          () => {},
+        )
+      })
+      await expect(nested).rejects.toBeInstanceOf(Error)
+      await tx.emit(event('after'))
+    })
+    expect(await stored()).toEqual(['after'])
+  })
+
   test('a nested transaction cannot be opened after the end', async () => {
     const db = withOutbox(plain)
     const kept = await db.transaction(async (tx) => ({ tx }))

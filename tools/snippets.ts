@@ -6,7 +6,7 @@ export const root: string = fileURLToPath(new URL('..', import.meta.url))
 
 // <!-- from: path#region --> followed by a fenced block: the block is that region of that file.
 const marked = /<!-- from: (\S+?)(?:#(\S+))? -->\n+```(\w*)\n([\s\S]*?)```/g
-const codeBlock = /(<!-- from: \S+ -->\n+)?```(ts|js|typescript|javascript|prisma)\n/g
+const codeBlock = /(<!-- from: \S+ -->\n+)?```(ts|js|typescript|javascript)\n/g
 
 /** Every Markdown page of ours. */
 export function pages(): string[] {

@@ -52,6 +52,17 @@ export function faultTests(suite: DriverSuite): void {
       expect(await values(topic)).toEqual(['before', 'lost', 'after'])
     })
 
+    test('drops its connections by itself when an answer is unknown', async () => {
+      const topic = await suite.cluster.createTopic()
+      const driver = suite.driver()
+      await send(driver, topic, 'before')
+      expect(suite.cluster.network.openConnections).toBeGreaterThan(0)
+      const fault = suite.cluster.network.dropAnswer()
+      expect((await send(driver, topic, 'lost', 500)).outcome?.status).toBe('unknown')
+      expect(fault.hits).toBe(1)
+      await expect.poll(() => suite.cluster.network.openConnections, { timeout: 3_000 }).toBe(0)
+    })
+
     test.each(['request', 'response'] as const)('a connection cut at the %s is no answer', async (moment) => {
       const topic = await suite.cluster.createTopic()
       const driver = suite.driver()

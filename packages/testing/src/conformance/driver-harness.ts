@@ -85,6 +85,8 @@ export interface NetworkUnderTest {
   shut(): Promise<void>
   /** Produce requests seen so far, with their `acks`. */
   readonly produced: readonly { readonly acks: number }[]
+  /** Connections that are open now. */
+  readonly openConnections: number
 }
 
 export interface ClusterUnderTest {

@@ -60,6 +60,29 @@ export function topicTests(suite: DriverSuite): void {
       expect(await send(again, healthy)).toEqual([{ status: 'written' }, { status: 'written' }])
     })
 
+    test('does not pile up connections for topics that were in trouble', async () => {
+      const healthy = await suite.cluster.createTopic()
+      const driver = suite.driver()
+      const send = (...topics: string[]): Promise<unknown> =>
+        driver.send(
+          topics.map((topic) => ({ topic, partition: 0, records: [record('x')] })),
+          options,
+        )
+      const names = Array.from({ length: 5 }, (_, i) => `trouble-${Date.now()}-${i}`)
+      await send(...names)
+      for (const topic of names)
+        await driver.createTopic(topic, { partitions: 1, replicationFactor: 1 }, never)
+      await expect
+        .poll(() => send(...names), { timeout: 20_000 })
+        .toEqual(names.map(() => ({ status: 'written' })))
+      await driver.reset()
+      await send(...names, healthy)
+      // One for records and one for questions about topics, each with a little room.
+      await expect
+        .poll(() => suite.cluster.network.openConnections, { timeout: 5_000 })
+        .toBeLessThanOrEqual(4)
+    })
+
     test('never takes a resolved call for an answer: a partition that does not exist', async () => {
       const topic = await suite.cluster.createTopic({ partitions: 2 })
       const [absent, present] = await suite.driver().send(

@@ -10,8 +10,7 @@ test('pg_terminate_backend of every connection of the relays, again and again', 
   await first.waitFor('owner')
   const second = stage.relay('b')
   await second.waitFor('standby')
-  const writing = stage.write({ events: 4_000, holders: 3, holdMs: [500, 2_000], thinkMs: 60 })
-  const terminating = (async () => {
+  await stage.write({ events: 4_000, holders: 3, holdMs: [500, 2_000], thinkMs: 60 }, async () => {
     for (let round = 1; round <= 8; round += 1) {
       await stage.committedAtLeast(round * 450)
       await stage.fault('pg_terminate_backend', async () => {
@@ -23,8 +22,7 @@ test('pg_terminate_backend of every connection of the relays, again and again', 
       })
       await sleep(200)
     }
-  })()
-  await Promise.all([writing, terminating])
+  })
   const report = await stage.check({ minEmitted: 4_000 })
   expect(report.failures).toEqual([])
   expect(first.isAlive && second.isAlive).toBe(true)

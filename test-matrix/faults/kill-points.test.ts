@@ -15,14 +15,12 @@ test.each([
   await first.waitFor('owner')
   const standby = stage.relay('standby', { dieAt: { point, occurrence: 40, delayMs: 3 } })
   await standby.waitFor('standby')
-  const writing = stage.write({ events: 2_500, holders: 3, holdMs: [300, 900], thinkMs: 60 })
-  const dying = (async () => {
+  await stage.write({ events: 2_500, holders: 3, holdMs: [300, 900], thinkMs: 60 }, async () => {
     await stage.diesAt(first, point)
     await standby.waitFor('owner')
     await stage.diesAt(standby, point)
     await stage.relay('restarted').waitFor('owner')
-  })()
-  await Promise.all([writing, dying])
+  })
   const report = await stage.check({ minEmitted: 2_500 })
   expect(report.failures).toEqual([])
   expect(report.total.duplicates).toBeGreaterThanOrEqual(leastDuplicates)

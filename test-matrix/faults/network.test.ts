@@ -15,8 +15,7 @@ describe('between the application and the database', () => {
     url.host = proxy.address
     await using stage = await openStage({ seed: seedOr(15), applicationUrl: url.href })
     await stage.relay('a').waitFor('owner')
-    const writing = stage.write({ events: 2_500, ...load })
-    const cutting = (async () => {
+    await stage.write({ events: 2_500, ...load }, async () => {
       for (const [direction, text] of Array.from({ length: 12 }, (_, round) =>
         round % 3 === 2 ? (['up', /commit/i] as const) : (['down', /COMMIT\0/] as const),
       )) {
@@ -27,8 +26,7 @@ describe('between the application and the database', () => {
         await stage.fault(`COMMIT cut on its way ${direction}`, () => rule.hit)
         await sleep(100)
       }
-    })()
-    await Promise.all([writing, cutting])
+    })
     const unknown = stage.attempts.filter(({ outcome }) => outcome === 'unknown')
     const report = await stage.check({ minEmitted: 2_500, maxDuplicates: 0 })
     await proxy.close()
@@ -54,8 +52,7 @@ describe('between a relay and the broker', () => {
     await old.waitFor('owner')
     const heir = stage.relay('heir')
     await heir.waitFor('standby')
-    const writing = stage.write({ events: 3_000, ...load })
-    const holding = (async () => {
+    await stage.write({ events: 3_000, ...load }, async () => {
       await old.waitFor('published')
       await stage.committedAtLeast(600)
       await stage.fault('requests held, SIGSTOP old', async () => {
@@ -71,8 +68,7 @@ describe('between a relay and the broker', () => {
         old.kill('SIGCONT')
       })
       await old.waitForLast('standby')
-    })()
-    await Promise.all([writing, holding])
+    })
     const report = await stage.check({ minEmitted: 3_000 })
     expect(report.failures).toEqual([])
     expect(report.total.duplicates).toBeGreaterThan(0)
@@ -83,8 +79,7 @@ describe('between a relay and the broker', () => {
     await using stage = await openStage({ seed: seedOr(31), brokers: box.kafka.brokers })
     const relay = stage.relay('a', { brokers: box.bootstrap.split(',') })
     await relay.waitFor('owner')
-    const writing = stage.write({ events: 3_000, ...load })
-    const breaking = (async () => {
+    await stage.write({ events: 3_000, ...load }, async () => {
       const [proxy] = box.proxies
       for (const round of [1, 2, 3]) {
         await stage.committedAtLeast(round * 500)
@@ -96,8 +91,7 @@ describe('between a relay and the broker', () => {
         // Longer than a publish call may take.
         await stage.fault('request late', () => proxy!.delayRequest({ apiKey: produce, ms: 2_500 }).hit)
       }
-    })()
-    await Promise.all([writing, breaking])
+    })
     // The last late request still has to arrive.
     await sleep(3_000)
     const report = await stage.check({ minEmitted: 3_000 })

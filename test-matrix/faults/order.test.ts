@@ -10,24 +10,25 @@ test(
     await using stage = await openStage({ seed: seedOr(48) })
     await stage.relay('a').waitFor('owner')
     await stage.relay('b').waitFor('standby')
-    const writing = stage.write({
-      events: orderEvents,
-      holders: 5,
-      holdMs: isLong ? [5_000, 30_000] : [5_000, 8_000],
-      thinkMs: 12,
-    })
-    const killing = (async () => {
-      const kills = isLong ? 12 : 3
-      for (let index = 1; index <= kills; index += 1) {
-        await stage.committedAtLeast((orderEvents * index) / (kills + 1), 1_700_000)
-        const owner = await stage.owner()
-        await stage.kill9(owner)
-        // The killed one comes back, as the new standby.
-        stage.relay(`${owner.name.slice(0, 1)}${index}`)
-        expect((await stage.owner()).name).not.toBe(owner.name)
-      }
-    })()
-    await Promise.all([writing, killing])
+    await stage.write(
+      {
+        events: orderEvents,
+        holders: 5,
+        holdMs: isLong ? [5_000, 30_000] : [5_000, 8_000],
+        thinkMs: 12,
+      },
+      async () => {
+        const kills = isLong ? 12 : 3
+        for (let index = 1; index <= kills; index += 1) {
+          await stage.committedAtLeast((orderEvents * index) / (kills + 1), 1_700_000)
+          const owner = await stage.owner()
+          await stage.kill9(owner)
+          // The killed one comes back, as the new standby.
+          stage.relay(`${owner.name.slice(0, 1)}${index}`)
+          expect((await stage.owner()).name).not.toBe(owner.name)
+        }
+      },
+    )
     const report = await stage.check({ minEmitted: orderEvents })
     expect(report.failures).toEqual([])
     expect(Object.keys(report.byOrm).sort()).toEqual(['drizzle', 'knex', 'prisma'])

@@ -13,13 +13,17 @@ async function run(
   await using stage = await openStage({ seed: seedOr(17) })
   const wrong = stage.relay('wrong', planted === undefined ? {} : { planted })
   await wrong.waitFor('owner')
-  const writing = stage.write({ events, holders: 6, queuers: 8, holdMs, thinkMs: 45 })
-  await stage.committedAtLeast(events)
+  const restart = async (): Promise<void> => {
+    await stage.kill9(wrong)
+    await stage.relay('right').waitFor('owner')
+  }
+  const isCaughtInTheAct = planted === 'early-mark'
+  await stage.write({ events, holders: 6, queuers: 8, holdMs, thinkMs: 45 }, async () => {
+    await stage.committedAtLeast(events)
+    if (isCaughtInTheAct) await restart()
+  })
   // What it has given up is found at a restart at the latest: behind its successors.
-  if (planted !== 'early-mark') await writing
-  await stage.kill9(wrong)
-  await stage.relay('right').waitFor('owner')
-  await writing
+  if (!isCaughtInTheAct) await restart()
   return await stage.check({ minEmitted: events, ...(planted === undefined ? {} : { planted }) })
 }
 

@@ -7,8 +7,7 @@ test('kill -9 of every relay at once, again and again', { timeout: isLong ? 900_
   const rounds = isLong ? 50 : 5
   await using stage = await openStage({ seed: seedOr(4) })
   const events = rounds * 400
-  const writing = stage.write({ events, holders: 3, holdMs: [500, 2_000], thinkMs: 60 })
-  const killing = (async () => {
+  await stage.write({ events, holders: 3, holdMs: [500, 2_000], thinkMs: 60 }, async () => {
     for (let round = 1; round <= rounds; round += 1) {
       const relays = ['a', 'b'].map((name) => stage.relay(`${name}${round}`))
       const owner = await stage.owner()
@@ -17,8 +16,7 @@ test('kill -9 of every relay at once, again and again', { timeout: isLong ? 900_
       await Promise.all(relays.map((relay) => stage.kill9(relay)))
     }
     stage.relay('last')
-  })()
-  await Promise.all([writing, killing])
+  })
   const report = await stage.check({ minEmitted: events })
   expect(report.failures).toEqual([])
 })
@@ -30,8 +28,7 @@ test('SIGSTOP past the lease, then SIGCONT', async () => {
   await first.waitFor('owner')
   const second = stage.relay('b')
   await second.waitFor('standby')
-  const writing = stage.write({ events: 4_000, holders: 3, holdMs: [500, 2_000], thinkMs: 60 })
-  const pausing = (async () => {
+  await stage.write({ events: 4_000, holders: 3, holdMs: [500, 2_000], thinkMs: 60 }, async () => {
     for (const [sleeper, other] of [
       [first, second],
       [second, first],
@@ -45,8 +42,7 @@ test('SIGSTOP past the lease, then SIGCONT', async () => {
       await stage.fault(`SIGCONT ${sleeper.name}`, () => sleeper.kill('SIGCONT'))
       await sleeper.waitForLast('standby')
     }
-  })()
-  await Promise.all([writing, pausing])
+  })
   const report = await stage.check({ minEmitted: 4_000 })
   expect(report.failures).toEqual([])
   expect(first.isAlive && second.isAlive).toBe(true)
@@ -56,8 +52,7 @@ test('SIGSTOP past the lease, then SIGCONT', async () => {
 test('SIGTERM hands over at once and without duplicates', async () => {
   await using stage = await openStage({ seed: seedOr(9), termMs: 15_000 })
   await stage.relay('first').waitFor('owner')
-  const writing = stage.write({ events: 3_000, holders: 3, holdMs: [500, 2_000], thinkMs: 60 })
-  const restarting = (async () => {
+  await stage.write({ events: 3_000, holders: 3, holdMs: [500, 2_000], thinkMs: 60 }, async () => {
     for (const name of ['second', 'third', 'fourth']) {
       const next = stage.relay(name)
       await next.waitFor('standby')
@@ -70,8 +65,7 @@ test('SIGTERM hands over at once and without duplicates', async () => {
       // Far less than a term: the lease was released, not waited for.
       await next.waitFor('owner', undefined, 5_000)
     }
-  })()
-  await Promise.all([writing, restarting])
+  })
   const report = await stage.check({ minEmitted: 3_000, maxDuplicates: 0 })
   expect(report.failures).toEqual([])
 })

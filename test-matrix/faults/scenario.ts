@@ -42,6 +42,12 @@ export interface ScenarioOptions {
   readonly applicationUrl?: string
 }
 
+/** What is written: how much at least, by how many writers, how long transactions are held. */
+export type Load = Pick<
+  WorkloadOptions,
+  'events' | 'writers' | 'queuers' | 'holders' | 'holdMs' | 'thinkMs' | 'rollbackShare' | 'foreign'
+>
+
 /** One run: a workload, relays that come and go, faults, and the checker's verdict at the end. */
 export class Scenario {
   readonly seed: number
@@ -96,26 +102,29 @@ export class Scenario {
     return child
   }
 
-  /** Writes until `events` have committed; meanwhile the caller may break things. */
-  async write(
-    options: Pick<WorkloadOptions, 'events'> &
-      Partial<Omit<WorkloadOptions, 'clients' | 'attempts' | 'place'>>,
-  ): Promise<WorkloadResult> {
+  /**
+   * Writes until `events` have committed and `meanwhile`, which breaks things, has ended. If it fails, writing ends
+   * early, and the other way round.
+   */
+  async write(load: Load, meanwhile: () => Promise<void> = () => Promise.resolve()): Promise<void> {
+    const until = meanwhile()
+    until.catch(() => this.#closing.abort())
     const writing = runWorkload({
       databaseUrl: this.#options.databaseUrl,
       place: this.place,
       clients: this.#clients,
       seed: this.seed,
       attempts: this.#attempts,
+      until,
       signal: this.#closing.signal,
       onCommitted: (events) => {
         this.#committed = events
       },
-      ...options,
+      ...load,
     })
     this.#writing = writing.catch(() => undefined)
-    this.result = await writing
-    return this.result
+    const [result] = await Promise.all([writing, until])
+    this.result = result
   }
 
   /** Resolves when the workload has committed that many events. */

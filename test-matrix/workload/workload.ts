@@ -12,8 +12,10 @@ export interface WorkloadOptions {
   readonly place: LedgerPlace
   readonly clients: readonly WorkloadClient[]
   readonly seed: number
-  /** Stops once this many events have committed. */
+  /** Stops once this many events have committed, */
   readonly events: number
+  /** and not before this has settled, so that what is done meanwhile meets a workload from beginning to end. */
+  readonly until?: Promise<unknown>
   readonly attempts: Records<Attempt>
   /** Default 50. */
   readonly keys?: number
@@ -92,16 +94,23 @@ class Run {
   readonly #held = new Set<string>()
   #unexpectedInARow = 0
   #stopped = false
+  #isAwaited = false
 
   constructor(options: WorkloadOptions) {
     this.#options = options
+    if (options.until !== undefined) {
+      this.#isAwaited = true
+      const settled = (): void => {
+        this.#isAwaited = false
+      }
+      options.until.then(settled, settled)
+    }
     this.#keys = keyNames(options.keys ?? 50)
   }
 
   get #done(): boolean {
-    return (
-      this.#stopped || this.#options.signal?.aborted === true || this.result.committed >= this.#options.events
-    )
+    if (this.#stopped || this.#options.signal?.aborted === true) return true
+    return !this.#isAwaited && this.result.committed >= this.#options.events
   }
 
   async loop(role: Role, client: WorkloadClient, random: Random): Promise<void> {

@@ -19,7 +19,7 @@ import {
 } from 'drizzle-orm/mysql-core'
 import { propertyOf } from './property.js'
 
-// Written with what Drizzle's functions return, for the reason given in pg-tables.ts.
+// Written with what Drizzle's functions return, for the reasons given in pg-tables.ts.
 type NotNull<Builder extends { notNull(): unknown }> = ReturnType<Builder['notNull']>
 type Default<Builder extends { default(value: never): unknown }> = ReturnType<Builder['default']>
 type PrimaryKey<Builder extends { primaryKey(): unknown }> = ReturnType<Builder['primaryKey']>
@@ -67,9 +67,12 @@ type LeaseColumns = {
   schemaVersion: Default<NotNull<Integer>>
 }
 
-export type MySqlOutboxTable = ReturnType<typeof mysqlTable<string, OutboxColumns>>
-export type MySqlHeldTable = ReturnType<typeof mysqlTable<string, HeldColumns>>
-export type MySqlLeaseTable = ReturnType<typeof mysqlTable<string, LeaseColumns>>
+type ColumnMap = ReturnType<Extract<Parameters<typeof mysqlTable>[1], (...types: never[]) => unknown>>
+type TableOf<Columns extends ColumnMap> = ReturnType<typeof mysqlTable<string, Columns>>
+
+export type MySqlOutboxTable = TableOf<OutboxColumns>
+export type MySqlHeldTable = TableOf<HeldColumns>
+export type MySqlLeaseTable = TableOf<LeaseColumns>
 
 /** The tables of Outboxkit; the relay needs all of them. */
 export interface MySqlOutboxTables {

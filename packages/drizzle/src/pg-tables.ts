@@ -74,11 +74,15 @@ type LeaseColumns = {
   schemaVersion: Default<NotNull<Integer>>
 }
 
-export type PgOutboxTable = ReturnType<typeof pgTable<string, OutboxColumns<Json>>>
-export type PgOutboxBytesTable = ReturnType<typeof pgTable<string, OutboxColumns<Bytes>>>
-export type PgHeldTable = ReturnType<typeof pgTable<string, HeldColumns<Json>>>
-export type PgHeldBytesTable = ReturnType<typeof pgTable<string, HeldColumns<Bytes>>>
-export type PgLeaseTable = ReturnType<typeof pgTable<string, LeaseColumns>>
+type ColumnMap = ReturnType<Extract<Parameters<typeof pgTable>[1], (...types: never[]) => unknown>>
+// Only its parameter stands inside `typeof`: what bundles the declarations overlooks other names there.
+type TableOf<Columns extends ColumnMap> = ReturnType<typeof pgTable<string, Columns>>
+
+export type PgOutboxTable = TableOf<OutboxColumns<Json>>
+export type PgOutboxBytesTable = TableOf<OutboxColumns<Bytes>>
+export type PgHeldTable = TableOf<HeldColumns<Json>>
+export type PgHeldBytesTable = TableOf<HeldColumns<Bytes>>
+export type PgLeaseTable = TableOf<LeaseColumns>
 
 type BytesOptions = TableOptions & { readonly payload: 'bytes' }
 

@@ -43,6 +43,9 @@ export function networkOf(proxy: FaultProxy): NetworkUnderTest {
   }
   return {
     produced,
+    get openConnections() {
+      return proxy.connections
+    },
     dropAnswer: () => rule(proxy.dropResponse({ apiKey: produce })),
     delayRequest: (ms) => rule(proxy.delayRequest({ apiKey: produce, ms })),
     cutOn: (when) => rule(proxy.cutOn({ apiKey: produce, when })),

@@ -1,4 +1,5 @@
 import { parseMessage, type StoredEvent } from '@outboxkit/core'
+import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { describe, expect, inject, it } from 'vitest'
 import {
   createTopic,
@@ -169,6 +170,25 @@ describe('topics that change', () => {
       expect(found?.partition).toBe(partitionOf(Buffer.from('k5'), 2))
       expect(warnings.map(({ code }) => code)).toContain('topic-unsafe')
     })
+  })
+})
+
+describe('an existing client', () => {
+  it('publishes with a Kafka of the application, and ends only its own connections', async () => {
+    const kafka = new Kafka({ brokers: brokers().split(','), logLevel: logLevel.NOTHING })
+    const topic = await createTopic(brokers(), uniqueTopic('existing'))
+    const own = kafka.producer({ createPartitioner: Partitioners.DefaultPartitioner })
+    await own.connect()
+    try {
+      await withPublisher({ driver: kafkajs(kafka) }, async (publisher) => {
+        const outcomes = await publisher.publish([storedEvent(1, { topic })], { signal: never })
+        expect(outcomes).toEqual([{ status: 'published' }])
+      })
+      await own.send({ topic, messages: [{ value: 'still connected' }] })
+      expect(await readTopic(brokers(), topic)).toHaveLength(2)
+    } finally {
+      await own.disconnect()
+    }
   })
 })
 

@@ -1,6 +1,7 @@
 import { execFile, spawn } from 'node:child_process'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -56,6 +57,22 @@ describe.each(nodes)('a small program, run by %s', (node) => {
     expect(ours.stderr.includes('TimeoutNegativeWarning')).toBe(
       alone.stderr.includes('TimeoutNegativeWarning'),
     )
+  })
+})
+
+describe('a program without kafkajs', () => {
+  it('says what to install', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'outboxkit-quiet-'))
+    try {
+      await copyFile(script, join(elsewhere, 'publish.mjs'))
+      const failed = await run(process.execPath, [join(elsewhere, 'publish.mjs'), '127.0.0.1:1', 't']).catch(
+        (error: unknown) => error,
+      )
+      expect(failed).toMatchObject({ stderr: expect.stringContaining('npm install kafkajs') as string })
+      expect(failed).toMatchObject({ stderr: expect.stringContaining('OUTBOX_DRIVER_UNSUPPORTED') as string })
+    } finally {
+      await rm(elsewhere, { recursive: true })
+    }
   })
 })
 

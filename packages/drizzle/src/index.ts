@@ -2,8 +2,11 @@ export { createEmit } from './create-emit.js'
 export {
   mysqlOutboxTable,
   mysqlOutboxTables,
+  type MySqlHeldColumns,
   type MySqlHeldTable,
+  type MySqlLeaseColumns,
   type MySqlLeaseTable,
+  type MySqlOutboxColumns,
   type MySqlOutboxTable,
   type MySqlOutboxTables,
 } from './mysql-tables.js'

@@ -19,7 +19,7 @@ import {
 } from 'drizzle-orm/mysql-core'
 import { propertyOf } from './property.js'
 
-// Written with what Drizzle's functions return, for the reasons given in pg-tables.ts.
+// Written with what Drizzle's functions return, for the reason given in pg-tables.ts.
 type NotNull<Builder extends { notNull(): unknown }> = ReturnType<Builder['notNull']>
 type Default<Builder extends { default(value: never): unknown }> = ReturnType<Builder['default']>
 type PrimaryKey<Builder extends { primaryKey(): unknown }> = ReturnType<Builder['primaryKey']>
@@ -27,6 +27,7 @@ type Text = ReturnType<ReturnType<typeof customType<{ data: string; driverData: 
 type Moment = ReturnType<typeof datetime>
 type Integer = ReturnType<typeof int>
 
+// What stands inside `typeof` below is exported: a bundler of declarations would overlook it.
 type EventColumns = {
   id: NotNull<Text>
   aggregateType: NotNull<Text>
@@ -39,11 +40,11 @@ type EventColumns = {
   createdAt: Default<NotNull<Moment>>
 }
 
-type OutboxColumns = EventColumns & {
+export type MySqlOutboxColumns = EventColumns & {
   position: ReturnType<PrimaryKey<Integer>['autoincrement']>
 }
 
-type HeldColumns = EventColumns & {
+export type MySqlHeldColumns = EventColumns & {
   position: PrimaryKey<Integer>
   scopeKind: NotNull<Text>
   scope: NotNull<Text>
@@ -55,7 +56,7 @@ type HeldColumns = EventColumns & {
   request: Text
 }
 
-type LeaseColumns = {
+export type MySqlLeaseColumns = {
   id: PrimaryKey<Integer>
   owner: Text
   epoch: Default<NotNull<Integer>>
@@ -67,12 +68,9 @@ type LeaseColumns = {
   schemaVersion: Default<NotNull<Integer>>
 }
 
-type ColumnMap = ReturnType<Extract<Parameters<typeof mysqlTable>[1], (...types: never[]) => unknown>>
-type TableOf<Columns extends ColumnMap> = ReturnType<typeof mysqlTable<string, Columns>>
-
-export type MySqlOutboxTable = TableOf<OutboxColumns>
-export type MySqlHeldTable = TableOf<HeldColumns>
-export type MySqlLeaseTable = TableOf<LeaseColumns>
+export type MySqlOutboxTable = ReturnType<typeof mysqlTable<string, MySqlOutboxColumns>>
+export type MySqlHeldTable = ReturnType<typeof mysqlTable<string, MySqlHeldColumns>>
+export type MySqlLeaseTable = ReturnType<typeof mysqlTable<string, MySqlLeaseColumns>>
 
 /** The tables of Outboxkit; the relay needs all of them. */
 export interface MySqlOutboxTables {

@@ -74,7 +74,9 @@ type LeaseColumns = {
   schemaVersion: Default<NotNull<Integer>>
 }
 
-type ColumnMap = ReturnType<Extract<Parameters<typeof pgTable>[1], (...types: never[]) => unknown>>
+// Its last overload takes the columns, or a function that gives them.
+type ColumnMap = MapOf<Parameters<typeof pgTable>[1]>
+type MapOf<Columns> = Columns extends (...types: never[]) => infer Result ? Result : Columns
 // Only its parameter stands inside `typeof`: what bundles the declarations overlooks other names there.
 type TableOf<Columns extends ColumnMap> = ReturnType<typeof pgTable<string, Columns>>
 

@@ -1,8 +1,9 @@
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from 'tsup'
 import { describe, expect, onTestFinished, test } from 'vitest'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -16,10 +17,15 @@ function compile(project: string, ...options: string[]): { status: number | null
   return { status, output: stdout + stderr }
 }
 
-/** A project with the settings of `version` and one file more, which must not compile. */
-function plant(version: string, code: string): string {
+function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'outboxkit-types-'))
   onTestFinished(() => rmSync(folder, { recursive: true }))
+  return folder
+}
+
+/** A project with the settings of `version` and one file more, which must not compile. */
+function plant(version: string, code: string): string {
+  const folder = temporaryFolder()
   writeFileSync(join(folder, 'planted.mts'), code)
   const config = {
     extends: join(root, 'packages/drizzle/test-types', version, 'tsconfig.json'),
@@ -28,6 +34,49 @@ function plant(version: string, code: string): string {
   }
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
   return folder
+}
+
+/** A project with the settings of `version` that has the bundled declarations in the place of the sources. */
+function bundled(version: string, declarations: string): string {
+  const folder = temporaryFolder()
+  const own = join(root, 'packages/drizzle/test-types', version, 'tsconfig.json')
+  const { compilerOptions } = JSON.parse(readFileSync(own, 'utf8')) as {
+    compilerOptions: { paths: Record<string, string[]> }
+  }
+  const paths = Object.entries(compilerOptions.paths).map(([name, targets]): [string, string[]] => [
+    name,
+    targets.map((target) => join(own, '..', target)),
+  ])
+  const config = {
+    extends: own,
+    compilerOptions: {
+      typeRoots: [join(root, 'node_modules/@types')],
+      paths: { ...Object.fromEntries(paths), '@outboxkit/drizzle': [declarations] },
+    },
+    include: [
+      join(root, 'packages/drizzle/test/handles.test-d.ts'),
+      join(root, 'packages/drizzle/test/tables.test-d.ts'),
+    ],
+  }
+  writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify(config))
+  return folder
+}
+
+/** The declarations as they are published: in one file, from which a bundler has dropped what it thought unused. */
+async function bundleDeclarations(): Promise<string> {
+  const outDir = mkdtempSync(join(root, 'packages/drizzle/node_modules/.types-'))
+  onTestFinished(() => rmSync(outDir, { recursive: true }))
+  await build({
+    config: false,
+    silent: true,
+    entry: [join(root, 'packages/drizzle/src/index.ts')],
+    outDir,
+    format: 'esm',
+    tsconfig: join(root, 'packages/drizzle/tsconfig.json'),
+    external: [/^@outboxkit/, /^drizzle-orm/],
+    dts: { only: true, compilerOptions: { ignoreDeprecations: '6.0' } },
+  })
+  return join(outDir, 'index.d.ts')
 }
 
 const planted = `
@@ -40,6 +89,16 @@ void db.transaction(async (tx) => {
   void (await tx.select().from(outboxTable()))[0]!.nope
 })
 `
+
+test('the bundled declarations are right with every version', async () => {
+  const declarations = await bundleDeclarations()
+  for (const version of ['oldest', 'next']) {
+    const { output } = compile(bundled(version, declarations), '--listFiles')
+    expect(output).not.toContain('error TS')
+    expect(output).toContain(declarations)
+    expect(output).not.toContain('packages/drizzle/src')
+  }
+})
 
 describe.each(['oldest', 'next'])('the types with the %s Drizzle', (version) => {
   test('have no error', () => {

@@ -10,17 +10,16 @@ export {
   type MySqlOutboxTable,
   type MySqlOutboxTables,
 } from './mysql-tables.js'
-export {
-  outboxTable,
-  outboxTables,
-  type PgHeldBytesTable,
-  type PgHeldTable,
-  type PgLeaseTable,
-  type PgOutboxBytesTable,
-  type PgOutboxBytesTables,
-  type PgOutboxTable,
-  type PgOutboxTables,
-} from './pg-tables.js'
+export type {
+  PgHeldBytesTable,
+  PgHeldTable,
+  PgLeaseTable,
+  PgOutboxBytesTable,
+  PgOutboxBytesTables,
+  PgOutboxTable,
+  PgOutboxTables,
+} from './pg-table-types.js'
+export { outboxTable, outboxTables } from './pg-tables.js'
 export type {
   AmbientOutbox,
   DrizzleLike,

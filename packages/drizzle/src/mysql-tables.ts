@@ -19,7 +19,7 @@ import {
 } from 'drizzle-orm/mysql-core'
 import { propertyOf } from './property.js'
 
-// Written with what Drizzle's functions return, for the reason given in pg-tables.ts.
+// Written with what Drizzle's functions return, for the reason given in pg-table-types.ts.
 type NotNull<Builder extends { notNull(): unknown }> = ReturnType<Builder['notNull']>
 type Default<Builder extends { default(value: never): unknown }> = ReturnType<Builder['default']>
 type PrimaryKey<Builder extends { primaryKey(): unknown }> = ReturnType<Builder['primaryKey']>

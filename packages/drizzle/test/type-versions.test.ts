@@ -64,8 +64,7 @@ function bundled(version: string, declarations: string): string {
 
 /** The declarations as they are published: in one file, from which a bundler has dropped what it thought unused. */
 async function bundleDeclarations(): Promise<string> {
-  const outDir = mkdtempSync(join(root, 'packages/drizzle/node_modules/.types-'))
-  onTestFinished(() => rmSync(outDir, { recursive: true }))
+  const outDir = temporaryFolder()
   await build({
     config: false,
     silent: true,

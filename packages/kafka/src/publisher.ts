@@ -2,11 +2,12 @@ import { OutboxError, type StoredEvent } from '@outboxkit/core'
 import type { Outcome, Publisher } from '@outboxkit/relay'
 import { bounded, fanOut } from './deadline.js'
 import type { BatchOutcome, PartitionBatch } from './driver.js'
+import { isTopicError } from './errors.js'
 import { resolveOptions, type KafkaPublisherOptions, type ResolvedOptions } from './options.js'
 import { aloneBytes, placeEvents, planEvents, rejectInTurn, type PlannedEvent } from './plan.js'
 import { createRouter, type Router } from './routing.js'
 import { defaultMaxMessageBytes } from './size.js'
-import { retryError, TopicRun } from './topic-run.js'
+import { retryError, retryOutcome, TopicRun } from './topic-run.js'
 import { Topics } from './topics.js'
 
 /** What a driver may take beyond its own deadline before its answer no longer counts. */
@@ -185,5 +186,5 @@ class KafkaPublisher implements Publisher {
 }
 
 function retryAll(topic: string | null, code: string, message: string): Outcome {
-  return { status: 'retry', topic, error: retryError(topic ?? '', null, { code, message }) }
+  return retryOutcome(topic, retryError(topic ?? '', null, { code, message }), !isTopicError(code))
 }

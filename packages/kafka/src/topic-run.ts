@@ -26,7 +26,8 @@ export class TopicRun {
   readonly #options: TopicRunOptions
   readonly #outcomes = new Map<number, Outcome>()
   readonly #blocked = new Map<string, OutboxError>()
-  readonly #stopped = new Map<number, OutboxError>()
+  /** What the later events of a failed partition get as well. */
+  readonly #stopped = new Map<number, { readonly error: OutboxError; readonly uncertain: boolean }>()
   readonly #maxRecords = new Map<number, number>()
   #pending: readonly PlacedEvent[]
   #sent: readonly (readonly PlacedEvent[])[] = []
@@ -76,7 +77,7 @@ export class TopicRun {
 
   /** Ends the run: what has no outcome gets `retry`. */
   stop(error: OutboxError): void {
-    for (const item of this.#pending) this.#retry(item, error)
+    for (const item of this.#pending) this.#retry(item, error, true)
     this.#pending = []
   }
 
@@ -90,8 +91,9 @@ export class TopicRun {
       if (limit !== undefined) this.#maxRecords.set(partition, limit * 2)
     } else if (outcome.status === 'failed' || outcome.status === 'unknown') {
       const error = retryError(this.#options.topic, partition, outcome)
-      this.#stopped.set(partition, error)
-      for (const item of items) this.#retry(item, error)
+      const uncertain = outcome.status === 'unknown'
+      this.#stopped.set(partition, { error, uncertain })
+      for (const item of items) this.#retry(item, error, uncertain)
     } else if (items.length > 1) {
       // One of them is to blame; nothing of this batch is written, so it can be cut in half.
       this.#maxRecords.set(partition, Math.floor(items.length / 2))
@@ -110,14 +112,14 @@ export class TopicRun {
       const blocked = item.scope === null ? undefined : this.#blocked.get(item.scope)
       const stopped = this.#stopped.get(item.partition)
       if (blocked !== undefined) this.#outcomes.set(item.index, blockedBy(blocked, this.#options.topic))
-      else if (stopped !== undefined) this.#retry(item, stopped)
+      else if (stopped !== undefined) this.#retry(item, stopped.error, stopped.uncertain)
       else pending.push(item)
     }
     this.#pending = pending
   }
 
-  #retry(item: PlacedEvent, error: OutboxError): void {
-    this.#outcomes.set(item.index, { status: 'retry', error, topic: this.#options.topic })
+  #retry(item: PlacedEvent, error: OutboxError, uncertain: boolean): void {
+    this.#outcomes.set(item.index, retryOutcome(this.#options.topic, error, uncertain))
     this.#block(item, error)
   }
 
@@ -135,6 +137,11 @@ const noAnswer: BatchOutcome = {
   status: 'unknown',
   code: 'MISSING_ANSWER',
   message: 'the driver gave no outcome for the partition',
+}
+
+/** `uncertain`: nobody knows whether it is this topic that fails. */
+export function retryOutcome(topic: string | null, error: OutboxError, uncertain: boolean): Outcome {
+  return { status: 'retry', error, topic, ...(uncertain ? { uncertain } : {}) }
 }
 
 export function retryError(

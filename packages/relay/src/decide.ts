@@ -92,7 +92,7 @@ export function decideStarved(facts: {
   readonly failingForMs: number
   readonly holdAfterMs: number
   readonly full: boolean
-  /** Every failure of the last call named its topic. */
+  /** Every failure of the last call named its topic, and none was uncertain. */
   readonly named: boolean
 }): 'wait' | 'hold' {
   return facts.full && facts.named && facts.failingForMs >= facts.holdAfterMs ? 'hold' : 'wait'

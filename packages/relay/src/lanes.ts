@@ -142,7 +142,7 @@ export class Lanes {
       failingForMs: now - this.#failingSince,
       holdAfterMs: options.holdAfterMs,
       full: this.#needs.isFull(),
-      named: failures.every(({ topic }) => topic !== null),
+      named: failures.every(({ topic, uncertain }) => topic !== null && uncertain !== true),
     })
     if (starved === 'hold')
       for (const { topic } of back) if (topic !== null) this.#needs.held.holdTopic(topic, now + retryInMs)

@@ -11,7 +11,13 @@ import type { OutboxError, StoredEvent } from '@outboxkit/core'
  */
 export type Outcome =
   | { readonly status: 'published' }
-  | { readonly status: 'retry'; readonly error: OutboxError; readonly topic: string | null }
+  | {
+      readonly status: 'retry'
+      readonly error: OutboxError
+      readonly topic: string | null
+      /** The topic itself need not be to blame: a time-out, no connection, an unknown answer. Default false. */
+      readonly uncertain?: boolean
+    }
   | { readonly status: 'reject'; readonly error: OutboxError; readonly topic: string | null }
 
 /**

@@ -110,6 +110,19 @@ test('a dead topic that fills the memory is held at once', async () => {
   await relay.stop()
 })
 
+test('an outage in which nobody knows whose fault it is never moves the backlog', async () => {
+  const publisher = memoryPublisher({ fail: () => 'unknown' })
+  const { outbox, relay } = setUp({ maxInFlightEvents: 10, holdAfterMs: 20 }, { publisher })
+  for (let i = 0; i < 50; i++) outbox.insert({ topic: `t${i % 2}` })
+  await relay.start()
+  await until(() => relay.metrics().publishCallsFailed > 10)
+  await sleep(100)
+  expect(outbox.held.size).toBe(0)
+  publisher.failWith(undefined)
+  await publisher.waitFor(50)
+  await relay.stop()
+})
+
 test('a backlog of one dead topic only gives way when the publisher names the topic', async () => {
   const publisher = memoryPublisher({ fail: dead('dead') })
   const { outbox, relay } = setUp({ maxInFlightEvents: 10 }, { publisher, source: { batchEvents: 5 } })

@@ -12,10 +12,10 @@ export interface MemoryMessage {
 }
 
 /**
- * What a publisher in memory does instead of publishing: `'retry'` and `'reject'` with a message of its own, an
- * `OutboxError` of yours with `retry`, or nothing (`undefined`): it publishes.
+ * What a publisher in memory does instead of publishing: `'retry'`, `'unknown'` (a retry for which the topic need
+ * not be to blame), `'reject'`, or nothing (`undefined`): it publishes.
  */
-export type MemoryFailure = 'retry' | 'reject' | undefined
+export type MemoryFailure = 'retry' | 'unknown' | 'reject' | undefined
 
 export interface MemoryPublisherOptions {
   /** The topic of an event. Default: its own, else `outbox.event.<aggregateType>`. */
@@ -55,12 +55,11 @@ export function memoryPublisher(options: MemoryPublisherOptions = {}): MemoryPub
       return { status: 'published' }
     }
     blocked.add(lane)
-    const code = status === 'retry' ? 'OUTBOX_PUBLISH_RETRY' : 'OUTBOX_PUBLISH_REJECTED'
-    return {
-      status,
-      error: new OutboxError(code, `The publisher in memory was told to ${status} this.`),
-      topic,
-    }
+    const code = status === 'reject' ? 'OUTBOX_PUBLISH_REJECTED' : 'OUTBOX_PUBLISH_RETRY'
+    const error = new OutboxError(code, `The publisher in memory was told to ${status} this.`)
+    return status === 'unknown'
+      ? { status: 'retry', error, topic, uncertain: true }
+      : { status, error, topic }
   }
 
   return {

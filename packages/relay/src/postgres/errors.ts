@@ -75,8 +75,7 @@ function codeOf(error: unknown): string | undefined {
 }
 
 const hints: Readonly<Record<string, string>> = {
-  '42P01':
-    '. Was the table dropped or renamed? Create it again with the SQL of createTablesSql().',
+  '42P01': '. Was the table dropped or renamed? Create it again with the SQL of createTablesSql().',
   '42501':
     '. The role of the relay lacks a privilege, or a row-level policy applies to it (use a role with BYPASSRLS).',
   '57014': '. The statement took longer than statementTimeoutMs.',

@@ -81,15 +81,20 @@ describe('between a relay and the broker', () => {
     await relay.waitFor('owner')
     await stage.write({ events: 3_000, ...load }, async () => {
       const [proxy] = box.proxies
-      for (const round of [1, 2, 3]) {
-        await stage.committedAtLeast(round * 500)
-        await stage.fault('answer lost', () => proxy!.dropResponse({ apiKey: produce }).hit)
-        await stage.fault(
-          'cut after the answer',
-          () => proxy!.cutOn({ apiKey: produce, when: 'response' }).hit,
-        )
+      const faults = {
+        'answer lost': () => proxy!.dropResponse({ apiKey: produce }),
+        'cut after the answer': () => proxy!.cutOn({ apiKey: produce, when: 'response' }),
         // Longer than a publish call may take.
-        await stage.fault('request late', () => proxy!.delayRequest({ apiKey: produce, ms: 2_500 }).hit)
+        'request late': () => proxy!.delayRequest({ apiKey: produce, ms: 2_500 }),
+      }
+      for (const round of [1, 2, 3]) {
+        await stage.committedAtLeast(round * 400)
+        for (const [name, act] of Object.entries(faults)) {
+          await stage.fault(name, () => act().hit)
+          // Not into the next one while it still recovers: then every copy would be lost again.
+          const before = relay.published
+          await relay.waitFor('published', ({ total }) => total > before)
+        }
       }
     })
     // The last late request still has to arrive.

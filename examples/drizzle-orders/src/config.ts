@@ -1,6 +1,6 @@
-/** Where things are, from the environment. The defaults are those of `npm run services -- up`. */
+/** Where things are, from the environment. The defaults are those of test-matrix/services/compose.yaml. */
 export const databaseUrl: string =
-  process.env['DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:54320/postgres'
+  process.env['DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:15432/postgres'
 export const brokers: string[] = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:19092').split(',')
 /** The shop front that this service belongs to. */
 export const channel: string = process.env['CHANNEL'] ?? 'drizzle'

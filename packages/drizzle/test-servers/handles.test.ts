@@ -149,6 +149,29 @@ describe.each(drivers)(`drizzle ${version} on $name`, (driver) => {
     expect(await stored()).toEqual([])
   })
 
+  test('an emit of such a transaction that waits for its end is not sent on its own', async () => {
+    const codes: string[] = []
+    let go = (): void => {}
+    const gate = new Promise<void>((resolve) => (go = resolve))
+    let nested: Promise<unknown> = Promise.resolve()
+    const transaction = withOutbox(plain).transaction(async (tx) => {
+      await new Promise<void>((entered) => {
+        nested = tx.transaction(async (inner) => {
+          const emitted = inner.emit(event('phantom'))
+          entered()
+          await gate
+          codes.push(await codeOf(emitted))
+        })
+        nested.catch(() => {})
+      })
+    })
+    expect(await codeOf(transaction)).toBe('OUTBOX_NESTED_OPEN')
+    go()
+    await expect(nested).rejects.toBeInstanceOf(Error)
+    expect(codes).toEqual(['OUTBOX_TRANSACTION_ENDED'])
+    expect(await stored()).toEqual([])
+  })
+
   test('emit needs no receiver', async () => {
     await withOutbox(plain).transaction(async ({ emit }) => {
       await emit(event('a'))

@@ -10,6 +10,8 @@ export class FakeTransaction implements SqlExecutor {
   ended = false
   healthy: boolean | undefined
   overlapped = false
+  /** Called when a statement has been executed, just before its promise resolves. */
+  executed: () => void = () => undefined
   #running = 0
 
   async execute(statement: SqlStatement): Promise<void> {
@@ -19,6 +21,7 @@ export class FakeTransaction implements SqlExecutor {
     this.#running += 1
     await new Promise(setImmediate)
     this.#running -= 1
+    this.executed()
     if (this.failing !== undefined && note.includes(this.failing)) throw new Error(`refused ${this.failing}`)
   }
 

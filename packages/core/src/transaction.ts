@@ -196,7 +196,8 @@ export class TransactionScope {
         this.#emitted = true
         await group.outbox.insert(this.executor, group.events)
         for (const { settle } of group.emits) settle.resolve()
-      } catch (error) {
+      } catch (thrown) {
+        const error = explained(thrown)
         this.#failure ??= { error }
         for (const { settle } of group.emits) settle.reject(error)
       }
@@ -221,7 +222,7 @@ export class TransactionScope {
       this.executor.assertOpen?.()
       await this.executor.execute({ strings: ['select 1'], values: [] })
     } catch (error) {
-      this.#failure = { error }
+      this.#failure = { error: explained(error) }
     }
   }
 
@@ -275,6 +276,27 @@ export async function runInScope<R>(scope: TransactionScope, body: () => R | Pro
     scope.rolledBack()
     throw error
   }
+}
+
+/** Says why a transaction that was aborted before takes no statement any more; every other error is the ORM's own. */
+function explained(error: unknown): unknown {
+  if (!isAborted(error)) return error
+  return new OutboxError(
+    'OUTBOX_TRANSACTION_ABORTED',
+    'A statement of this transaction had failed and its error was caught, so PostgreSQL would answer COMMIT with a rollback and the events would be lost. Let the error end the transaction, or run the statement in a nested transaction (a savepoint).',
+    { cause: error },
+  )
+}
+
+/** PostgreSQL's SQLSTATE 25P02, wherever the ORM keeps it. */
+function isAborted(error: unknown, depth = 0): boolean {
+  if (typeof error !== 'object' || error === null || depth > 4) return false
+  const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown }
+  return (
+    code === '25P02' ||
+    /25P02|current transaction is aborted/.test(String(message)) ||
+    isAborted(cause, depth + 1)
+  )
 }
 
 function ended(call: string): OutboxError {

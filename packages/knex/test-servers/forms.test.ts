@@ -318,7 +318,7 @@ describe.each(versions)('knex, $version:', ({ knex }) => {
         const connection = (await trx.client.acquireConnection()) as { query(sql: string): Promise<unknown> }
         await connection.query('select nonsense').catch(() => undefined)
       })
-      await expect(transaction).rejects.toMatchObject({ code: '25P02' })
+      await expect(transaction).rejects.toMatchObject({ code: 'OUTBOX_TRANSACTION_ABORTED' })
     })
   })
 })

@@ -170,7 +170,7 @@ function failureTests(suite: SuiteContext): void {
           if (awaited) await emitted
           await tx.business('row').catch(() => undefined)
         })
-        expect(await errorOf(transaction)).toBeInstanceOf(Error)
+        await expectCode(transaction, 'OUTBOX_TRANSACTION_ABORTED')
       }
       expect(await storedTypes(place())).toEqual([])
     },

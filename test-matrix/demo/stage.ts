@@ -2,7 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { startKafka } from '../services/kafka.js'
 import { startPostgres } from '../services/postgres.js'
 import { startProgram } from './processes.js'
-import { createTopic, kafkaTopic, memoryTopic, type Topic } from './topics.js'
+import { createTopic } from '../services/test-context.js'
+import { kafkaTopic, memoryTopic, partitions, type Topic } from './topics.js'
 
 /** The servers of a run. */
 export interface Stage {
@@ -63,7 +64,7 @@ async function startTopic(kafka: string): Promise<StartedTopic> {
   if (kafka !== 'java' && kafka !== 'docker') {
     const brokers = kafka.split(',')
     const name = `${defaultTopic}.${Date.now().toString(36)}`
-    await createTopic(brokers, name)
+    await createTopic(kafka, name, { partitions })
     return {
       name: `Kafka at ${kafka}`,
       kafka,
@@ -73,7 +74,7 @@ async function startTopic(kafka: string): Promise<StartedTopic> {
     }
   }
   const server = await startKafka({ brokers: 1 })
-  await createTopic(server.brokers, defaultTopic)
+  await createTopic(server.bootstrap, defaultTopic, { partitions })
   return {
     name: `Kafka ${server.version} (${kafka})`,
     kafka,

@@ -45,21 +45,6 @@ export function kafkaTopic(brokers: readonly string[], name: string): Topic {
   }
 }
 
-/** Creates the topic on a broker; fine when it is there already. */
-export async function createTopic(brokers: readonly string[], name: string): Promise<void> {
-  const admin = new Kafka({
-    clientId: 'demo-admin',
-    brokers: [...brokers],
-    logLevel: logLevel.NOTHING,
-  }).admin()
-  await admin.connect()
-  await admin.createTopics({
-    topics: [{ topic: name, numPartitions: partitions }],
-    waitForLeaders: true,
-  })
-  await admin.disconnect()
-}
-
 export function memoryTopic(url: string, name: string): Topic {
   const read = async (from: number): Promise<MemoryMessage[]> =>
     (await (await fetch(`${url}/${from}`)).json()) as MemoryMessage[]

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import type { Admin } from 'kafkajs'
 import pg from 'pg'
@@ -62,13 +63,29 @@ export async function createTopic(
 ): Promise<string> {
   const { partitions = 1, replicas = -1, config = {} } = options
   const configEntries = Object.entries(config).map(([key, value]) => ({ name: key, value }))
-  await withAdmin(brokers, (admin) =>
-    admin.createTopics({
-      waitForLeaders: true,
+  await withAdmin(brokers, async (admin) => {
+    await admin.createTopics({
+      // kafkajs's own wait fails when a broker has not heard of the topic yet.
+      waitForLeaders: false,
       topics: [{ topic: name, numPartitions: partitions, replicationFactor: replicas, configEntries }],
-    }),
-  )
+    })
+    await untilLed(admin, name, partitions)
+  })
   return name
+}
+
+async function untilLed(admin: Admin, topic: string, partitions: number): Promise<void> {
+  for (const deadline = performance.now() + 30_000; ;) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
+      const led = topics[0]?.partitions.filter(({ leader }) => leader >= 0).length ?? 0
+      if (led >= partitions) return
+    } catch (error) {
+      if (performance.now() > deadline) throw error
+    }
+    if (performance.now() > deadline) throw new Error(`the topic ${topic} has no leaders`)
+    await sleep(20)
+  }
 }
 
 /** kafkajs's admin client, for the length of `work`. */

@@ -9,6 +9,7 @@ await build({
   // The drivers of other databases, which Knex would load on demand and which are not installed.
   external: [
     'better-sqlite3',
+    'mariadb',
     'mysql',
     'mysql2',
     'oracledb',

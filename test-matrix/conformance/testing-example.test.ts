@@ -5,7 +5,7 @@ import { postgresSource } from '@outboxkit/relay/postgres'
 import { emittedEvents, memoryPublisher } from '@outboxkit/testing'
 import knex from 'knex'
 import { afterAll, beforeAll, expect, inject, it } from 'vitest'
-import { freshSchema, type FreshSchema } from '../../../test-matrix/services/test-context.js'
+import { freshSchema, type FreshSchema } from '../services/test-context.js'
 
 let stage: FreshSchema
 
@@ -35,6 +35,6 @@ it('an order emits, and the relay delivers', async () => {
   expect(publisher.messages('outbox.event.order')).toHaveLength(1)
   // #endregion
 
-  expect(await emittedEvents(stage.query)).toEqual([])
+  expect(await emittedEvents((sql) => stage.query(sql))).toEqual([])
   await db.destroy()
 })

@@ -3,14 +3,9 @@ import type { OutboxEvent } from './event.js'
 import type { SqlExecutor } from './executor.js'
 import { LazyPromise } from './lazy-promise.js'
 import { asList, idsOf, type Outbox } from './outbox.js'
+import { deferred, groupByOutbox, type PendingEmit } from './pending-emit.js'
 import type { PreparedEvent } from './prepare.js'
-
-/** An emit call whose INSERT has not been sent yet. */
-interface PendingEmit {
-  readonly outbox: Outbox
-  readonly events: readonly PreparedEvent[]
-  readonly settle: { resolve: () => void; reject: (error: unknown) => void }
-}
+import { ended, explained } from './transaction-errors.js'
 
 type AfterCommitHook = () => unknown
 
@@ -276,60 +271,4 @@ export async function runInScope<R>(scope: TransactionScope, body: () => R | Pro
     scope.rolledBack()
     throw error
   }
-}
-
-/** Says why a transaction that was aborted before takes no statement any more; every other error is the ORM's own. */
-function explained(error: unknown): unknown {
-  if (!isAborted(error)) return error
-  return new OutboxError(
-    'OUTBOX_TRANSACTION_ABORTED',
-    'A statement of this transaction had failed and its error was caught, so PostgreSQL would answer COMMIT with a rollback and the events would be lost. Let the error end the transaction, or run the statement in a nested transaction (a savepoint).',
-    { cause: error },
-  )
-}
-
-/** PostgreSQL's SQLSTATE 25P02, wherever the ORM keeps it. */
-function isAborted(error: unknown, depth = 0): boolean {
-  if (typeof error !== 'object' || error === null || depth > 4) return false
-  const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown }
-  return (
-    code === '25P02' ||
-    /25P02|current transaction is aborted/.test(String(message)) ||
-    isAborted(cause, depth + 1)
-  )
-}
-
-function ended(call: string): OutboxError {
-  return new OutboxError(
-    'OUTBOX_TRANSACTION_ENDED',
-    `${call} was called after its transaction had ended. Await it inside the transaction's callback.`,
-  )
-}
-
-function deferred(): { promise: Promise<void>; resolve: () => void; reject: (error: unknown) => void } {
-  let resolve!: () => void
-  let reject!: (error: unknown) => void
-  const promise = new Promise<void>((onResolve, onReject) => {
-    resolve = onResolve
-    reject = onReject
-  })
-  // A failure is reported by the transaction itself; an un-awaited emit must not crash the process as well.
-  promise.catch(() => {})
-  return { promise, resolve, reject }
-}
-
-/** Neighbouring emits with the same options become one INSERT. */
-function groupByOutbox(
-  emits: readonly PendingEmit[],
-): { outbox: Outbox; emits: PendingEmit[]; events: PreparedEvent[] }[] {
-  const groups: { outbox: Outbox; emits: PendingEmit[]; events: PreparedEvent[] }[] = []
-  for (const emit of emits) {
-    const last = groups.at(-1)
-    if (last?.outbox === emit.outbox) {
-      last.emits.push(emit)
-      // One by one: arguments are limited in number.
-      for (const event of emit.events) last.events.push(event)
-    } else groups.push({ outbox: emit.outbox, emits: [emit], events: [...emit.events] })
-  }
-  return groups
 }

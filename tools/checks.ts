@@ -29,6 +29,8 @@ export const build: Check = {
 
 export const checks: readonly Check[] = [
   { name: 'types (tsc)', command: bin('typescript/bin/tsc', '-p', '.') },
+  // Its client is generated, so it is no part of the program above.
+  { name: 'types of the Prisma example', command: bin('typescript/bin/tsc', '-p', 'examples/prisma-orders') },
   { name: 'lint (oxlint)', command: bin('oxlint/bin/oxlint', '--deny-warnings') },
   { name: 'format (oxfmt)', command: bin('oxfmt/bin/oxfmt', '--check', '.') },
   { name: 'unused code and dependencies (knip)', command: bin('knip/bin/knip.js', '--no-progress') },

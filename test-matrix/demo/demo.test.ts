@@ -1,5 +1,8 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
 import { describe, expect, inject, it } from 'vitest'
 import { root } from './processes.js'
 
@@ -11,19 +14,44 @@ interface DemoResult {
   seconds: number
 }
 
-async function demo(...args: string[]): Promise<{ code: number; stdout: string; stderr: string }> {
-  const child = spawn(process.execPath, ['tools/run.mjs', 'demo', ...args], {
+interface Ended {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+function start(...args: string[]): {
+  child: ChildProcess
+  until(text: string): Promise<void>
+  ended: Promise<Ended>
+} {
+  // Not through npm or run.mjs, which would stand between the signal and the program.
+  const child = spawn(process.execPath, ['--import', 'tsx', 'test-matrix/demo/main.ts', ...args], {
     cwd: root,
-    env: { ...process.env, KAFKA_BROKERS: inject('kafkaBrokers') },
+    env: {
+      ...process.env,
+      KAFKA_BROKERS: inject('kafkaBrokers'),
+      TSX_TSCONFIG_PATH: join(root, 'tsconfig.json'),
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
   child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
-  const [code] = (await once(child, 'close')) as [number]
-  return { code, stdout, stderr }
+  const ended = once(child, 'close').then(([code]) => ({ code: code as number, stdout, stderr }))
+  const until = async (text: string): Promise<void> => {
+    while (!stderr.includes(text)) {
+      if (child.exitCode !== null) throw new Error(stderr)
+      await sleep(100)
+    }
+  }
+  return { child, until, ended }
 }
+
+const demo = (...args: string[]): Promise<Ended> => start(...args).ended
+
+const countNames = ['emitted', 'rolledBack', 'received', 'lost', 'phantom', 'misordered', 'duplicates']
 
 const resultOf = (stdout: string): DemoResult =>
   JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as DemoResult
@@ -32,10 +60,13 @@ describe('npm run demo', () => {
   it('--json: every event of three ORMs arrives, in order, through a kill -9 and a take-over', async () => {
     const { code, stdout, stderr } = await demo('--json')
     expect(code, stderr).toBe(0)
-    const { kafka, orms, latencyMs } = resultOf(stdout)
+    const result = resultOf(stdout)
+    expect(Object.keys(result)).toEqual(['database', 'kafka', 'orms', 'latencyMs', 'seconds'])
+    const { kafka, orms, latencyMs } = result
     expect(kafka).toBe(inject('kafkaBrokers'))
     expect(Object.keys(orms)).toEqual(['prisma', 'drizzle', 'knex'])
     for (const counts of Object.values(orms)) {
+      expect(Object.keys(counts)).toEqual(countNames)
       expect(counts).toMatchObject({ lost: 0, phantom: 0, misordered: 0, received: counts['emitted'] })
       expect(counts['emitted']).toBeGreaterThanOrEqual(1000)
       expect(counts['rolledBack']).toBeGreaterThanOrEqual(200)
@@ -50,9 +81,24 @@ describe('npm run demo', () => {
     expect(lost).toBeGreaterThan(0)
   })
 
-  it('a wrong flag: exit 2 and the usage line', async () => {
-    const { code, stderr } = await demo('--nonsense')
-    expect(code).toBe(2)
-    expect(stderr).toContain('usage: npm run demo')
+  it.each([['--nonsense'], ['--kafka', 'nonsense'], ['--database', 'oracle'], ['--seed', 'x']])(
+    '%s %s: exit 2 and the usage line',
+    async (...args) => {
+      const { code, stderr } = await demo(...args)
+      expect(code).toBe(2)
+      expect(stderr).toContain('usage: npm run demo')
+    },
+  )
+
+  it('--kafka memory --keep: runs without Kafka, says so, stays, and ends cleanly on Ctrl-C', async () => {
+    const started = start('--kafka', 'memory', '--keep', '--json')
+    await started.until('Ctrl-C ends it all')
+    started.child.kill('SIGINT')
+    const { code, stdout, stderr } = await started.ended
+    expect(code, stderr).toBe(0)
+    expect(stderr).toContain('WITHOUT KAFKA')
+    expect(resultOf(stdout).kafka).toBe('memory')
+    const url = /postgres:\/\/\S+/.exec(stderr)?.[0] ?? ''
+    await expect(new Client({ connectionString: url }).connect()).rejects.toThrow('ECONNREFUSED')
   })
 })

@@ -10,9 +10,9 @@ import {
 import { createTables, generatePrismaClient, startApplications, type Application } from './applications.js'
 import { latencyOf, type Outage } from './latency.js'
 import { ledgerSql, query, readChanges } from './ledger.js'
-import { readOptions, usage, type DemoOptions } from './options.js'
+import { readOptions, usage, UsageError, type DemoOptions } from './options.js'
 import { jsonLine, printResult, Screen, type Result } from './print.js'
-import { startProgram, type Program } from './processes.js'
+import { startProgram, stopPrograms, type Program } from './processes.js'
 import { chooseKafka, setStage, type Stage } from './stage.js'
 import { kafkaTopic } from './topics.js'
 import { Traffic } from './traffic.js'
@@ -45,6 +45,7 @@ async function main(): Promise<number> {
     if (options.json) console.log(jsonLine(result))
     return result.report.failures.length === 0 ? 0 : 1
   } finally {
+    await stopPrograms()
     await stage.end()
   }
 }
@@ -89,10 +90,8 @@ async function perform(stage: Stage, options: DemoOptions, started: number): Pro
     }
   } finally {
     await endWatch()
-    await Promise.all([
-      ...applications.map(({ program }) => program.stop()),
-      ...(options.keep ? [] : relays.map((relay) => relay.stop())),
-    ])
+    // The relays stay for --keep.
+    await Promise.all(applications.map(({ program }) => program.stop()))
   }
 }
 
@@ -185,7 +184,7 @@ try {
   process.exitCode = await main()
 } catch (error) {
   const usageError =
-    error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')
+    error instanceof UsageError || String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS')
   console.error(error instanceof Error ? error.message : error)
   if (usageError) console.error(usage)
   process.exitCode = usageError ? 2 : interrupted.signal.aborted ? 130 : 1

@@ -21,7 +21,10 @@ export const usage = `usage: npm run demo -- [options]
   --watch HOST:PORT[/TOPIC]  only print what arrives on the topic of a demo that was kept running
   --seed N                 repeat a run's traffic`
 
-/** Throws an Error whose message is for the user. */
+/** A wrong flag, or a wrong value of one: exit code 2. */
+export class UsageError extends Error {}
+
+/** Throws {@link UsageError}. */
 export function readOptions(args: readonly string[]): DemoOptions {
   const { values } = parseArgs({
     args: [...args],
@@ -36,12 +39,12 @@ export function readOptions(args: readonly string[]): DemoOptions {
     },
   })
   if (values.database !== 'postgres')
-    throw new Error(`--database ${values.database}: this version has postgres only.`)
+    throw new UsageError(`--database ${values.database}: this version has postgres only.`)
   const kafka = values.kafka
   if (kafka !== undefined && !['java', 'docker', 'memory'].includes(kafka) && !/:\d+$/.test(kafka))
-    throw new Error(`--kafka ${kafka}: java, docker, memory or HOST:PORT.`)
+    throw new UsageError(`--kafka ${kafka}: java, docker, memory or HOST:PORT.`)
   const seed = Number(values.seed)
-  if (!Number.isSafeInteger(seed)) throw new Error(`--seed ${values.seed}: a whole number.`)
+  if (!Number.isSafeInteger(seed)) throw new UsageError(`--seed ${values.seed}: a whole number.`)
   return {
     json: values.json,
     keep: values.keep,

@@ -14,6 +14,7 @@ export interface Program {
 }
 
 const running = new Set<ChildProcess>()
+const programs = new Set<Program>()
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
@@ -43,7 +44,7 @@ export function startProgram(
     running.delete(child)
     wake()
   })
-  return {
+  const program: Program = {
     child,
     waitFor: (text) =>
       new Promise((resolve, reject) => {
@@ -62,8 +63,16 @@ export function startProgram(
       const timer = setTimeout(() => child.kill('SIGKILL'), 15_000)
       await ended
       clearTimeout(timer)
+      programs.delete(program)
     },
   }
+  programs.add(program)
+  return program
+}
+
+/** Ends every program that is still there. */
+export async function stopPrograms(): Promise<void> {
+  await Promise.all([...programs].map((program) => program.stop()))
 }
 
 /** Runs a command to its end; rejects with its output when it fails. */

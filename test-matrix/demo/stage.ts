@@ -41,6 +41,10 @@ export function chooseKafka(wanted: string | undefined): string {
 export async function setStage(kafka: string): Promise<Stage> {
   // Where the broker runs decides where the database runs.
   if (kafka === 'java') process.env['OUTBOXKIT_SERVICES'] = 'local'
+  if (kafka === 'docker') {
+    if (!has('docker', 'info')) throw new Error('--kafka docker: no Docker engine answers.')
+    process.env['OUTBOXKIT_SERVICES'] = 'docker'
+  }
   const [postgres, topic] = await Promise.allSettled([startPostgres({ major: 18 }), startTopic(kafka)])
   if (postgres.status === 'rejected' || topic.status === 'rejected') {
     if (postgres.status === 'fulfilled') await postgres.value.remove()

@@ -44,8 +44,9 @@ server.listen(Number(process.env['PORT'] ?? 3000), '127.0.0.1', () => {
   console.log(`listening on http://127.0.0.1:${typeof address === 'object' ? address?.port : address}`)
 })
 
-process.once('SIGTERM', () => {
-  server.close()
-  server.closeAllConnections()
-  void close()
-})
+for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  process.once(signal, () => {
+    server.close()
+    server.closeAllConnections()
+    void close()
+  })

@@ -2,7 +2,16 @@
 const { withOutbox } = require('@outboxkit/knex')
 const knex = require('knex')
 
-for (const name of ['core', 'drizzle', 'kafka', 'kafka/kafkajs', 'prisma', 'relay', 'relay/postgres'])
+for (const name of [
+  'core',
+  'drizzle',
+  'kafka',
+  'kafka/kafkajs',
+  'prisma',
+  'relay',
+  'relay/postgres',
+  'testing',
+])
   if (Object.keys(require(`@outboxkit/${name}`)).length === 0) throw new Error(`${name} exports nothing`)
 
 async function main() {

@@ -1,6 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import {
+  mostInFlight,
   never,
+  partitionsOf,
   record,
   type BatchUnderTest,
   type DriverSuite,
@@ -75,6 +78,28 @@ export function contentTests(suite: DriverSuite): void {
       const seen = suite.cluster.network.produced.slice(before)
       expect(seen.length).toBeLessThanOrEqual(2)
       expect(seen.map(({ acks }) => acks)).toEqual(seen.map(() => -1))
+    })
+
+    test('has one request in flight per partition, and all partitions side by side', async () => {
+      const topic = await suite.cluster.createTopic({ partitions: 4 })
+      const { network } = suite.cluster
+      const driver = suite.driver()
+      const send = (value: string): ReturnType<typeof driver.send> =>
+        driver.send(
+          [0, 1, 2, 3].map((partition) => ({ topic, partition, records: [record(value)] })),
+          options,
+        )
+      await send('before')
+      const before = network.produced.length
+      network.holdAnswers()
+      const held = send('held')
+      const asked = (): readonly number[] => partitionsOf(network.produced.slice(before), topic).toSorted((a, b) => a - b)
+      await expect.poll(asked).toEqual([0, 1, 2, 3])
+      await sleep(300)
+      expect(asked()).toEqual([0, 1, 2, 3])
+      network.passAnswers()
+      expect(await held).toEqual([0, 1, 2, 3].map(() => ({ status: 'written' })))
+      expect(mostInFlight(network.produced, topic)).toBe(1)
     })
 
     test('stamps records with the time of publishing', async () => {

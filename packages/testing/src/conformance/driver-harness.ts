@@ -71,20 +71,32 @@ export interface FaultUnderTest {
   remove(): void
 }
 
+/** A produce request as the network sees it. */
+export interface ProducedRequest {
+  readonly acks: number
+  readonly places: readonly { readonly topic: string; readonly partition: number }[]
+  /** What the client had no answer to yet when it sent this. Exact while no fault but held answers is at work. */
+  readonly during: readonly ProducedRequest[]
+}
+
 /** What lies between the driver and the cluster. Produce requests and their answers can be disturbed. */
 export interface NetworkUnderTest {
   /** The broker writes, the client never hears of it. */
   dropAnswer(): FaultUnderTest
   delayRequest(ms: number): FaultUnderTest
   cutOn(moment: 'request' | 'response'): FaultUnderTest
+  /** The broker does what it is asked; all of its answers wait here until {@link passAnswers}. */
+  holdAnswers(): void
+  /** Gives the client the answers that wait, at once, and from now on every other. */
+  passAnswers(): void
   /** Bytes vanish in both directions while connections stay open. */
   silence(): void
   /** Everything passes again, and new connections are accepted. */
   heal(): Promise<void>
   /** Nobody listens any more, and open connections are reset. */
   shut(): Promise<void>
-  /** Produce requests seen so far, with their `acks`. */
-  readonly produced: readonly { readonly acks: number }[]
+  /** Produce requests seen so far. */
+  readonly produced: readonly ProducedRequest[]
   /** Connections that are open now. */
   readonly openConnections: number
 }
@@ -116,6 +128,22 @@ export interface DriverSuite {
 }
 
 export const never: AbortSignal = new AbortController().signal
+
+/** The partitions of the topic that requests have asked to write to, in the order of the requests. */
+export const partitionsOf = (requests: readonly ProducedRequest[], topic: string): readonly number[] =>
+  requests.flatMap(({ places }) =>
+    places.filter((place) => place.topic === topic).map(({ partition }) => partition),
+  )
+
+/** The most requests that were in flight at once for one partition of the topic, as the network saw it. */
+export function mostInFlight(requests: readonly ProducedRequest[], topic: string): number {
+  const counts = requests.flatMap((request) =>
+    partitionsOf([request], topic).map(
+      (partition) => partitionsOf([...request.during, request], topic).filter((p) => p === partition).length,
+    ),
+  )
+  return Math.max(0, ...counts)
+}
 
 export const record = (value: string, fields: Partial<RecordUnderTest> = {}): RecordUnderTest => ({
   key: 'k',

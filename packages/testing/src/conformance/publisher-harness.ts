@@ -1,5 +1,6 @@
 import type { StoredEvent } from '@outboxkit/core'
 import type { Outcome, Publisher } from '@outboxkit/relay'
+import type { NetworkUnderTest } from './driver-harness.js'
 
 /** A message as a client reads it back that has nothing to do with the publisher. */
 export interface PublishedMessage {
@@ -9,11 +10,17 @@ export interface PublishedMessage {
 }
 
 export interface PublisherStage {
+  /** Between the publishers and the only broker. */
+  readonly network: NetworkUnderTest
   /** Connected on first use; with the envelope that leaves the payload as the message's value. */
   createPublisher(): Publisher
   /** A new topic that is ready; returns its name. `maxMessageBytes`: what a message may take with its overhead. */
   createTopic(settings?: { readonly partitions?: number; readonly maxMessageBytes?: number }): Promise<string>
   setMaxMessageBytes(topic: string, bytes: number): Promise<void>
+  /** `total`: the new number of partitions. Goes past {@link network}. */
+  addPartitions(topic: string, total: number): Promise<void>
+  /** Where Kafka's Java client puts a key, computed by other code than the publisher's. */
+  javaPartition(key: string, partitions: number): number
   /** A name that no topic has, and its later creation. */
   missingTopic(): { readonly topic: string; create(): Promise<void> }
   /** Everything in the topic, partition by partition in order. */
@@ -47,6 +54,20 @@ export function rowOf(position: number, fields: Partial<StoredEvent> = {}): Stor
 
 export const statuses = (outcomes: readonly Outcome[]): readonly string[] =>
   outcomes.map(({ status }) => status)
+
+/** Generated keys of many lengths and alphabets, always the same. */
+export function generatedKeys(count: number): readonly string[] {
+  let state = 42
+  const next = (below: number): number => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return (state >>> 8) % below
+  }
+  const alphabet = ['a', 'Z', '7', '-', ' ', '\u0000', 'é', 'ключ', '漢', '😀']
+  return Array.from({ length: count }, (_, index) => {
+    const letters = Array.from({ length: next(24) }, () => alphabet[next(alphabet.length)])
+    return `${index}${letters.join('')}`
+  })
+}
 
 /** What was published, as text. */
 export const valuesOf = (messages: readonly PublishedMessage[]): readonly string[] =>

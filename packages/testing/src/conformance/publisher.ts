@@ -9,6 +9,7 @@ import {
   type PublisherHarness,
   type PublisherStage,
 } from './publisher-harness.js'
+import { partitionTests } from './publisher-partitions.js'
 
 interface Suite {
   readonly stage: PublisherStage
@@ -40,6 +41,7 @@ export function publisherSuite(harness: PublisherHarness): void {
       stage = await harness.open()
     })
     afterEach(async () => {
+      await stage?.network.heal()
       await Promise.all(publishers.map((publisher) => publisher.close()))
       publishers = []
     })
@@ -47,6 +49,7 @@ export function publisherSuite(harness: PublisherHarness): void {
       await stage?.close()
     })
     orderTests(suite)
+    partitionTests(suite)
     poisonTests(suite)
     topicTests(suite)
     lifeTests(suite)

@@ -21,8 +21,11 @@ export {
   type Catalogue,
   type Emit,
   type EventOf,
+  type EventsOf,
   type OutboxErrorCode,
   type OutboxEvent,
   type OutboxOptions,
+  type ParsedEvent,
+  type ReceivedMessage,
   type TableOptions,
 } from '@outboxkit/core'

@@ -16,11 +16,15 @@ export type {
 } from './types.js'
 export { withOutbox } from './with-outbox.js'
 export {
+  createTablesSql,
   defineEvents,
+  dropTablesSql,
+  errorCodes,
   isOutboxError,
   OutboxError,
   parseMessage,
   typed,
+  uuidv7,
   type AggregateId,
   type Catalogue,
   type Emit,

@@ -6,10 +6,11 @@ import {
   startKafkaBehindProxies,
   type KafkaBehindProxies,
 } from '../../../test-matrix/services/kafka-behind-proxies.js'
-import { createTopic, readTopic, uniqueTopic, withAdmin } from '../../../test-matrix/services/test-context.js'
+import { readTopic, uniqueTopic, withAdmin } from '../../../test-matrix/services/test-context.js'
 import { kafkaPublisher } from '../src/index.js'
 import { kafkajs } from '../src/kafkajs/index.js'
 import { storedEvent } from '../test/event.js'
+import { createTopic } from './support/topics.js'
 
 const never = new AbortController().signal
 const keys = 12

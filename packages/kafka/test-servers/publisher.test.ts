@@ -2,7 +2,6 @@ import { parseMessage, type StoredEvent } from '@outboxkit/core'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
 import { describe, expect, inject, it } from 'vitest'
 import {
-  createTopic,
   readTopic,
   uniqueTopic,
   withAdmin,
@@ -11,6 +10,7 @@ import {
 import { kafkaPublisher, partitionOf, type KafkaPublisherOptions, type KafkaWarning } from '../src/index.js'
 import { kafkajs } from '../src/kafkajs/index.js'
 import { storedEvent } from '../test/event.js'
+import { addPartitions, createTopic } from './support/topics.js'
 
 const never = new AbortController().signal
 const brokers = (): string => inject('kafkaBrokers')
@@ -133,9 +133,7 @@ describe('topics that change', () => {
       Array.from({ length: 20 }, (_, i) => storedEvent(from + i, { topic, aggregateId: `key-${i}` }))
     await withPublisher({}, async (publisher, warnings) => {
       await publisher.publish(events(0), { signal: never })
-      await withAdmin(brokers(), (admin) =>
-        admin.createPartitions({ topicPartitions: [{ topic, count: 7 }] }),
-      )
+      await addPartitions(brokers(), topic, 7)
       await publisher.publish(events(100), { signal: never })
       expect(new Set((await readTopic(brokers(), topic)).map(({ partition }) => partition))).toEqual(
         new Set([0, 1]),

@@ -7,16 +7,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { createTopic, readTopic, uniqueTopic } from '../../../test-matrix/services/test-context.js'
+import { readTopic, uniqueTopic } from '../../../test-matrix/services/test-context.js'
 import { openCluster } from './support/cluster.js'
+import { createTopic } from './support/topics.js'
 
 const run = promisify(execFile)
 const here = import.meta.dirname
-/** Paths of other node binaries, comma separated, beside the one that runs the tests. */
-const nodes = [
-  process.execPath,
-  ...(process.env['OUTBOXKIT_NODES'] ?? '').split(',').filter((path) => path !== ''),
-]
+// The npm scripts silence a warning of kafkajs with it; an application does not.
+const { KAFKAJS_NO_PARTITIONER_WARNING: _, ...env } = process.env
+const node = (...args: string[]): Promise<{ stdout: string; stderr: string }> =>
+  run(process.execPath, args, { env, timeout: 30_000 })
 
 // In a folder from which kafkajs is found as it is in an application.
 let folder: string
@@ -41,19 +41,29 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-describe.each(nodes)('a small program, run by %s', (node) => {
+describe('a small program', () => {
   it('publishes, ends by itself, and writes nothing to stderr', async () => {
     const topic = await createTopic(inject('kafkaBrokers'), uniqueTopic('quiet'))
-    const { stdout, stderr } = await run(node, [script, inject('kafkaBrokers'), topic], { timeout: 30_000 })
+    const { stdout, stderr } = await node(script, inject('kafkaBrokers'), topic)
     expect(stderr).toBe('')
     expect(stdout.trim()).toBe('published published')
     expect(await readTopic(inject('kafkaBrokers'), topic)).toHaveLength(2)
   })
 
+  it.each([
+    ['existing', false],
+    ['warned', true],
+  ])('with a client of the application (%s): the warning about partitioners %s', async (mode, warns) => {
+    const topic = await createTopic(inject('kafkaBrokers'), uniqueTopic('quiet'))
+    const { stdout, stderr } = await node(script, inject('kafkaBrokers'), topic, mode)
+    expect(stdout).toContain('published published')
+    expect(`${stdout}${stderr}`.includes('switched default partitioner')).toBe(warns)
+  })
+
   it("hides nobody else's warnings", async () => {
     const topic = await createTopic(inject('kafkaBrokers'), uniqueTopic('quiet'))
-    const alone = await run(node, ['-e', 'setTimeout(() => {}, -5)'])
-    const ours = await run(node, [script, inject('kafkaBrokers'), topic, 'negative'], { timeout: 30_000 })
+    const alone = await node('-e', 'setTimeout(() => {}, -5)')
+    const ours = await node(script, inject('kafkaBrokers'), topic, 'negative')
     expect(ours.stderr.includes('TimeoutNegativeWarning')).toBe(
       alone.stderr.includes('TimeoutNegativeWarning'),
     )
@@ -65,7 +75,7 @@ describe('a program without kafkajs', () => {
     const elsewhere = await mkdtemp(join(tmpdir(), 'outboxkit-quiet-'))
     try {
       await copyFile(script, join(elsewhere, 'publish.mjs'))
-      const failed = await run(process.execPath, [join(elsewhere, 'publish.mjs'), '127.0.0.1:1', 't']).catch(
+      const failed = await node(join(elsewhere, 'publish.mjs'), '127.0.0.1:1', 't').catch(
         (error: unknown) => error,
       )
       expect(failed).toMatchObject({ stderr: expect.stringContaining('npm install kafkajs') as string })
@@ -81,7 +91,7 @@ describe('a program whose network dies', () => {
     const cluster = await openCluster()
     try {
       const topic = await cluster.createTopic()
-      const child = spawn(process.execPath, [script, cluster.bootstrap.join(), topic, 'silent'])
+      const child = spawn(process.execPath, [script, cluster.bootstrap.join(), topic, 'silent'], { env })
       const ended = new Promise((resolve) => child.once('close', resolve))
       await new Promise((resolve) => child.stdout.once('data', resolve))
       cluster.network.silence()

@@ -9,10 +9,11 @@ import { inspect } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startKafka } from '../../../test-matrix/services/kafka.js'
 import type { KafkaServer } from '../../../test-matrix/services/server.js'
-import { createTopic, readTopic, uniqueTopic } from '../../../test-matrix/services/test-context.js'
+import { readTopic, uniqueTopic } from '../../../test-matrix/services/test-context.js'
 import { kafkaPublisher } from '../src/index.js'
 import { kafkajs, type KafkajsLogger, type KafkajsOptions } from '../src/kafkajs/index.js'
 import { storedEvent } from '../test/event.js'
+import { createTopic } from './support/topics.js'
 
 const never = new AbortController().signal
 const password = 'correct horse battery staple'

@@ -1,39 +1,42 @@
 import type { PublisherStage } from '@outboxkit/testing/conformance'
-import {
-  createTopic,
-  readTopic,
-  uniqueTopic,
-  withAdmin,
-} from '../../../../test-matrix/services/test-context.js'
+import { javaPartition } from '../../../../test-matrix/checker/expected.js'
+import { readTopic, uniqueTopic, withAdmin } from '../../../../test-matrix/services/test-context.js'
 import { kafkaPublisher, type KafkaDriver } from '../../src/index.js'
+import { openCluster } from './cluster.js'
+import { addPartitions, createTopic } from './topics.js'
 
-/** The publisher suite's stage on a running Kafka. */
-export function stageOn(brokers: string, createDriver: (brokers: string[]) => KafkaDriver): PublisherStage {
+/** The publisher suite's stage on a Kafka of its own; only the publishers go through the proxy. */
+export async function openStage(createDriver: (brokers: string[]) => KafkaDriver): Promise<PublisherStage> {
+  const cluster = await openCluster()
+  const { direct, bootstrap, network } = cluster
   const create = (topic: string, partitions = 1, maxMessageBytes?: number): Promise<string> =>
-    createTopic(brokers, topic, {
+    createTopic(direct, topic, {
       partitions,
       ...(maxMessageBytes === undefined ? {} : { config: { 'max.message.bytes': String(maxMessageBytes) } }),
     })
   return {
+    network,
     createPublisher: () =>
       kafkaPublisher({
-        driver: createDriver(brokers.split(',')),
+        driver: createDriver([...bootstrap]),
         onWarning: () => {},
         publishTimeoutMs: 10_000,
       }),
     createTopic: ({ partitions, maxMessageBytes } = {}) =>
       create(uniqueTopic('publisher'), partitions, maxMessageBytes),
-    setMaxMessageBytes: (topic, bytes) => setConfig(brokers, topic, 'max.message.bytes', String(bytes)),
+    setMaxMessageBytes: (topic, bytes) => setConfig(direct, topic, 'max.message.bytes', String(bytes)),
+    addPartitions: (topic, total) => addPartitions(direct, topic, total),
+    javaPartition,
     missingTopic() {
       const topic = uniqueTopic('missing')
       return { topic, create: async () => void (await create(topic)) }
     },
-    read: (topic) => readTopic(brokers, topic),
-    close: async () => {},
+    read: (topic) => readTopic(direct, topic),
+    close: () => cluster.close(),
   }
 }
 
-export async function setConfig(brokers: string, topic: string, name: string, value: string): Promise<void> {
+async function setConfig(brokers: string, topic: string, name: string, value: string): Promise<void> {
   await withAdmin(brokers, (admin) =>
     admin.alterConfigs({
       validateOnly: false,

@@ -93,7 +93,8 @@ export function contentTests(suite: DriverSuite): void {
       const before = network.produced.length
       network.holdAnswers()
       const held = send('held')
-      const asked = (): readonly number[] => partitionsOf(network.produced.slice(before), topic).toSorted((a, b) => a - b)
+      const asked = (): readonly number[] =>
+        partitionsOf(network.produced.slice(before), topic).toSorted((a, b) => a - b)
       await expect.poll(asked).toEqual([0, 1, 2, 3])
       await sleep(300)
       expect(asked()).toEqual([0, 1, 2, 3])

@@ -61,12 +61,16 @@ function run(command, args) {
   const stop = (signal) => child.kill(signal)
   // Ctrl-C reaches the child through the terminal; a signal to this process alone has to be passed on.
   for (const signal of ['SIGTERM', 'SIGHUP']) process.once(signal, stop)
+  // npm that is killed does not tell its scripts.
+  const parent = process.ppid
+  const watch = setInterval(() => process.ppid !== parent && stop('SIGTERM'), 500)
   return new Promise((resolve) => {
     child.on('error', (error) => {
       console.error(error.message)
       resolve(1)
     })
     child.on('exit', (code, signal) => {
+      clearInterval(watch)
       for (const name of ['SIGTERM', 'SIGHUP']) process.off(name, stop)
       if (signal !== null && signal !== 'SIGINT') process.exit(143)
       resolve(code ?? 130)

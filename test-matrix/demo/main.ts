@@ -14,7 +14,7 @@ import { readOptions, usage, UsageError, type DemoOptions } from './options.js'
 import { jsonLine, printResult, Screen, type Result } from './print.js'
 import { startProgram, stopPrograms, type Program } from './processes.js'
 import { chooseKafka, setStage, type Stage } from './stage.js'
-import { kafkaTopic } from './topics.js'
+import { printTopic } from './topics.js'
 import { Traffic } from './traffic.js'
 
 const place: LedgerPlace = { schema: 'public', outbox: 'outbox' }
@@ -22,9 +22,17 @@ const slowBankMs = 10_000
 const plan = { committed: 1000, rolledBack: 200, accounts: 50, writers: 16, spreadMs: 18_000 }
 const screen = new Screen()
 const interrupted = new AbortController()
+/** What has to go when the demo is interrupted. */
+const cleanUp = new Set<() => Promise<void>>([stopPrograms])
+/** Ctrl-C is expected, and answered where it is waited for. */
+let waiting = false
 
 async function main(): Promise<number> {
   const options = readOptions(process.argv.slice(2))
+  if (options.help) {
+    console.log(usage)
+    return 0
+  }
   if (options.watch !== undefined) return watchOnly(options.watch)
   const started = performance.now()
   const kafka = chooseKafka(options.kafka)
@@ -36,6 +44,7 @@ async function main(): Promise<number> {
     `Starting a PostgreSQL and ${kafka === 'memory' ? 'a topic' : `a Kafka (${kafka})`}; the first time they are downloaded …`,
   )
   const [stage] = await Promise.all([setStage(kafka), generatePrismaClient()])
+  cleanUp.add(() => stage.end())
   try {
     screen.step(stage.description)
     const result = await perform(stage, options, started)
@@ -131,7 +140,9 @@ async function performTraffic(
     screen.step(`kill -9 of the relay that owns the outbox, after ${traffic.committed} orders`)
     await standby.waitFor('state: owner')
     const to = Date.now() + 500
-    screen.step(`The standby took over ${((to - 500 - from) / 1000).toFixed(1)} s later`)
+    screen.step(
+      `The standby took over ${((to - 500 - from) / 1000).toFixed(1)} s later (a lease of 3 s; the default is 15)`,
+    )
     await Promise.all([running, slow])
     const faults = ['relay killed with -9', 'slow transaction'].map((fault) => ({ fault, seed, fired: true }))
     return { attempts: traffic.attempts, faults, outage: { from, to } }
@@ -155,6 +166,7 @@ Everything is still running. Look around:
 ${stage.kafka === 'memory' ? '' : `  npm run demo -- --watch ${stage.topicAddress.split(',')[0]}/${stage.topic.name}\n`}  emit something yourself: DATABASE_URL=${stage.databaseUrl} npm run service -w @outboxkit/example-knex-orders
                            curl -d '{"accountId":"me","total":5,"payment":"card"}' http://127.0.0.1:3000/orders
 Ctrl-C ends it all.`)
+  waiting = true
   await new Promise<void>((resolve) => {
     const idle = setInterval(() => {}, 1 << 30)
     interrupted.signal.addEventListener('abort', () => {
@@ -166,9 +178,8 @@ Ctrl-C ends it all.`)
 
 async function watchOnly(place: string): Promise<number> {
   const [broker = '', topic = 'outbox.event.account'] = place.split('/')
-  const end = await kafkaTopic([broker], topic).watch((id, at) =>
-    console.log(new Date(at).toISOString(), topic, id),
-  )
+  waiting = true
+  const end = await printTopic([broker], topic)
   await new Promise<void>((resolve) => interrupted.signal.addEventListener('abort', () => resolve()))
   await end()
   return 0
@@ -178,6 +189,10 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
     if (interrupted.signal.aborted) process.exit(130)
     interrupted.abort(new Error('interrupted'))
+    // Those that wait for Ctrl-C go on from there by themselves.
+    if (waiting) return
+    screen.step('Interrupted; cleaning up')
+    void Promise.allSettled([...cleanUp].map((end) => end())).then(() => process.exit(130))
   })
 
 try {
@@ -185,7 +200,8 @@ try {
 } catch (error) {
   const usageError =
     error instanceof UsageError || String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS')
-  console.error(error instanceof Error ? error.message : error)
+  // While it is being interrupted things fail because of that; the handler above ends the process.
+  if (!interrupted.signal.aborted) console.error(error instanceof Error ? error.message : error)
   if (usageError) console.error(usage)
   process.exitCode = usageError ? 2 : interrupted.signal.aborted ? 130 : 1
 }

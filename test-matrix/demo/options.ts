@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util'
 
 export interface DemoOptions {
+  readonly help: boolean
   readonly json: boolean
   readonly keep: boolean
   readonly brokenCursor: boolean
@@ -29,6 +30,7 @@ export function readOptions(args: readonly string[]): DemoOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      help: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
       'broken-cursor': { type: 'boolean', default: false },
@@ -46,6 +48,7 @@ export function readOptions(args: readonly string[]): DemoOptions {
   const seed = Number(values.seed)
   if (!Number.isSafeInteger(seed)) throw new UsageError(`--seed ${values.seed}: a whole number.`)
   return {
+    help: values.help,
     json: values.json,
     keep: values.keep,
     brokenCursor: values['broken-cursor'],

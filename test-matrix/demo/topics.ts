@@ -1,3 +1,4 @@
+import { parseMessage } from '@outboxkit/core'
 import { Kafka, logLevel } from 'kafkajs'
 import { dumpTopics, type Dump } from '../checker/index.js'
 import { memoryPartitions } from './memory-topic-info.js'
@@ -16,13 +17,17 @@ export interface Topic {
   dump(): Promise<Dump>
 }
 
-export function kafkaTopic(brokers: readonly string[], name: string): Topic {
-  const kafka = new Kafka({
+function clientOf(brokers: readonly string[]): Kafka {
+  return new Kafka({
     clientId: 'demo-consumer',
     brokers: [...brokers],
     logLevel: logLevel.NOTHING,
     retry: { retries: 20 },
   })
+}
+
+export function kafkaTopic(brokers: readonly string[], name: string): Topic {
+  const kafka = clientOf(brokers)
   return {
     name,
     async watch(onArrival) {
@@ -43,6 +48,21 @@ export function kafkaTopic(brokers: readonly string[], name: string): Topic {
     },
     dump: () => dumpTopics(brokers, [name]),
   }
+}
+
+/** Prints new messages for people until the result is called. */
+export async function printTopic(brokers: readonly string[], topic: string): Promise<() => Promise<void>> {
+  const consumer = clientOf(brokers).consumer({ groupId: `demo-watch-${process.pid}` })
+  await consumer.connect()
+  await consumer.subscribe({ topics: [topic] })
+  await consumer.run({
+    eachMessage: ({ message }) => {
+      const { type, aggregateId, payload, time } = parseMessage(message)
+      console.log(time, type, aggregateId, JSON.stringify(payload))
+      return Promise.resolve()
+    },
+  })
+  return () => consumer.disconnect()
 }
 
 export function memoryTopic(url: string, name: string): Topic {

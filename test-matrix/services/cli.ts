@@ -68,7 +68,13 @@ function asText(names: readonly ServiceName[], running: readonly RunningService[
     const { address = '', version = '', hint = '' } = running[i] ?? {}
     return `${title} ${version}\n  ${variable}=${address}\n  have a look: ${hint}\n`
   })
-  return `${lines.join('')}Ctrl-C ends everything.\n`
+  const addresses = names.flatMap((name, i) => {
+    const variable = { postgres: 'DATABASE_URL', kafka: 'KAFKA_BROKERS', 'kafka-cluster': 'KAFKA_BROKERS' }[
+      name
+    ]
+    return `${variable}=${running[i]?.address ?? ''}`
+  })
+  return `${lines.join('')}For the examples: export ${addresses.join(' ')}\nCtrl-C ends everything.\n`
 }
 
 /** A signal, or the end of the process that started this one: npm that was killed takes the servers along. */

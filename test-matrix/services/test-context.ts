@@ -79,7 +79,11 @@ async function untilLed(admin: Admin, topic: string, partitions: number): Promis
     try {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
       const led = topics[0]?.partitions.filter(({ leader }) => leader >= 0).length ?? 0
-      if (led >= partitions) return
+      if (led >= partitions) {
+        // A leader that is named may not know it yet; it does when it tells its offsets.
+        await admin.fetchTopicOffsets(topic)
+        return
+      }
     } catch (error) {
       if (performance.now() > deadline) throw error
     }

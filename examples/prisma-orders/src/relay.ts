@@ -13,8 +13,8 @@ const relay = createRelay({
   }),
 })
 
-relay.on('owner', () => console.log('owner: publishing'))
-relay.on('standby', () => console.log('standing by'))
+relay.on('owner', () => console.log(`relay ${process.pid}: owner, publishing`))
+relay.on('standby', () => console.log(`relay ${process.pid}: standing by`))
 relay.on('fault', ({ error }) => console.error(error.message))
 await relay.start()
 

@@ -12,6 +12,8 @@ interface OrderRequest {
 async function handle(request: IncomingMessage): Promise<[status: number, body: unknown]> {
   if (request.method === 'POST' && request.url === '/orders') {
     const { accountId, total, payment } = (await readJson(request)) as OrderRequest
+    if (typeof accountId !== 'string' || !Number.isInteger(total))
+      return [400, { error: 'accountId and total are needed' }]
     return [201, await placeOrder(accountId, total, payment)]
   }
   const cancel = /^\/orders\/([0-9a-f-]+)\/cancel$/.exec(request.url ?? '')
@@ -20,6 +22,12 @@ async function handle(request: IncomingMessage): Promise<[status: number, body: 
     return order === undefined ? [409, { error: 'no such order, or it is cancelled' }] : [200, order]
   }
   return [404, { error: 'POST /orders or POST /orders/ID/cancel' }]
+}
+
+function failure(error: unknown): [number, unknown] {
+  if (error instanceof SyntaxError) return [400, { error: 'the body is not JSON' }]
+  console.error(error)
+  return [500, { error: 'internal error' }]
 }
 
 async function readJson(request: IncomingMessage): Promise<unknown> {
@@ -31,7 +39,7 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 const server = createServer((request, response) => {
   handle(request)
     .catch((error: unknown): [number, unknown] =>
-      error instanceof PaymentDeclined ? [402, { error: error.message }] : [500, { error: String(error) }],
+      error instanceof PaymentDeclined ? [402, { error: error.message }] : failure(error),
     )
     .then(([status, body]) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)),

@@ -14,5 +14,7 @@ const statements = [
   )`,
   ...createTablesSql('postgres'),
 ]
-for (const statement of statements) await db.$executeRawUnsafe(statement)
+const [found] = await db.$queryRaw<{ outbox: string | null }[]>`select to_regclass('outbox')::text as outbox`
+if (found?.outbox) console.log('The tables are there already.')
+else for (const statement of statements) await db.$executeRawUnsafe(statement)
 await close()

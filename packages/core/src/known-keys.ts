@@ -1,17 +1,26 @@
-import { OutboxError } from './errors.js'
+import { OutboxError, type OutboxErrorCode } from './errors.js'
 
 /**
- * Throws `OUTBOX_OPTION_INVALID` for a key that is not in `known`, naming the nearest one that is.
+ * Throws `OUTBOX_OPTION_INVALID` (or `code`) for a key that is not in `known`, naming the nearest one that is.
  * `where` is the name of the options for people, e.g. `withOutbox()`.
  */
-export function rejectUnknownKeys(options: object, known: readonly string[], where: string): void {
+export function rejectUnknownKeys(
+  options: object,
+  known: readonly string[],
+  where: string,
+  code: OutboxErrorCode = 'OUTBOX_OPTION_INVALID',
+): void {
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
     const nearest = nearestOf(key, known)
     const hint = nearest === undefined ? `It has: ${known.join(', ')}.` : `Did you mean '${nearest}'?`
-    throw new OutboxError('OUTBOX_OPTION_INVALID', `${where} has no option '${key}'. ${hint}`, {
-      details: { key },
-    })
+    throw new OutboxError(
+      code,
+      `${where} has no ${code === 'OUTBOX_OPTION_INVALID' ? 'option' : 'field'} '${key}'. ${hint}`,
+      {
+        details: { key },
+      },
+    )
   }
 }
 

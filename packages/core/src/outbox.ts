@@ -8,6 +8,7 @@ import type { BigIntPolicy } from './json.js'
 import { rejectUnknownKeys } from './known-keys.js'
 import { prepareEvents, type PreparedEvent, type PrepareOptions } from './prepare.js'
 import { resolveTable, type OutboxTable, type TableOptions } from './table.js'
+import { explained } from './transaction-errors.js'
 import type { TransactionScope } from './transaction.js'
 
 /** Options of `withOutbox` and `createEmit`, the same for every ORM. */
@@ -46,8 +47,9 @@ export type EventsOf<O extends OutboxOptions> = O extends { readonly events: inf
 
 /** `emit` on a transaction: one event gives its id, several give their ids and cost one INSERT. */
 export interface Emit<E> {
-  (event: E): Promise<string>
   (events: readonly E[]): Promise<string[]>
+  // Last, because compilers explain a mistake with the last form.
+  (event: E): Promise<string>
 }
 
 const optionKeys = [
@@ -114,7 +116,12 @@ export class Outbox {
     try {
       executor.assertOpen?.()
       const prepared = this.prepare(asList(input))
-      return this.insert(executor, prepared).then(() => idsOf(input, prepared))
+      return this.insert(executor, prepared).then(
+        () => idsOf(input, prepared),
+        (error: unknown) => {
+          throw explained(error)
+        },
+      )
     } catch (error) {
       return Promise.reject(error as Error)
     }

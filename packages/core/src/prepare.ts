@@ -2,6 +2,7 @@ import { checkPayload, definitionOf, type Catalogue } from './catalogue.js'
 import { OutboxError } from './errors.js'
 import type { AggregateId, OutboxEvent } from './event.js'
 import { isStorableText, toJsonText, type BigIntPolicy } from './json.js'
+import { rejectUnknownKeys } from './known-keys.js'
 import { columnLimits, type PayloadType } from './table.js'
 import { normalizeUuid, uuidv7 } from './uuid.js'
 
@@ -25,6 +26,7 @@ export interface PrepareOptions {
   readonly bigint: BigIntPolicy
 }
 
+const eventFields = ['aggregateType', 'aggregateId', 'type', 'payload', 'headers', 'topic', 'id'] as const
 const defaultTopicPrefix = 'outbox.event.'
 const topicShape = /^[a-zA-Z0-9._-]{1,249}$/
 const reservedHeader = /^(?:id|content-type|ce_.*|outbox-.*)$/i
@@ -49,6 +51,8 @@ export function prepareEvents(events: readonly OutboxEvent[], options: PrepareOp
 function prepareEvent(event: OutboxEvent, name: string, options: PrepareOptions): PreparedEvent {
   if (typeof event !== 'object' || event === null)
     invalid(name, `must be an object with type, aggregateType, aggregateId and payload, got ${typeof event}`)
+  // A misspelt aggregateId would be an event without a key, and so without order.
+  rejectUnknownKeys(event, eventFields, name, 'OUTBOX_EVENT_INVALID')
   const type = text(event.type, `${name}.type`, columnLimits.type)
   const aggregateType = text(
     resolveAggregateType(event, type, options),

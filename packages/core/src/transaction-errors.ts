@@ -1,24 +1,38 @@
 import { OutboxError } from './errors.js'
 
-/** Says why a transaction that was aborted before takes no statement any more; every other error is the ORM's own. */
+// SQLSTATEs, and their texts where an ORM keeps no code: aborted transaction, missing table, missing right.
+const aborted = /25P02|current transaction is aborted/
+const missing = /42P01|relation "[^"]*" does not exist|er_no_such_table/i
+const forbidden = /42501|permission denied for/
+
+/** Says what to do about the failures of our INSERT that have a known cure; every other error is the ORM's own. */
 export function explained(error: unknown): unknown {
-  if (!isAborted(error)) return error
-  return new OutboxError(
-    'OUTBOX_TRANSACTION_ABORTED',
-    'A statement of this transaction had failed and its error was caught, so PostgreSQL would answer COMMIT with a rollback and the events would be lost. Let the error end the transaction, or run the statement in a nested transaction (a savepoint).',
-    { cause: error },
-  )
+  if (says(error, aborted))
+    return new OutboxError(
+      'OUTBOX_TRANSACTION_ABORTED',
+      'A statement of this transaction had failed and its error was caught, so PostgreSQL would answer COMMIT with a rollback and the events would be lost. Let the error end the transaction, or run the statement in a nested transaction (a savepoint).',
+      { cause: error },
+    )
+  if (says(error, missing))
+    return new OutboxError(
+      'OUTBOX_INSERT_FAILED',
+      'The outbox table is not there. Create it with the statements of createTablesSql(), or name its schema with the option table: { schema, name }.',
+      { cause: error },
+    )
+  if (says(error, forbidden))
+    return new OutboxError(
+      'OUTBOX_INSERT_FAILED',
+      "The application's role may not write to the outbox table: GRANT INSERT on it, and USAGE on its schema.",
+      { cause: error },
+    )
+  return error
 }
 
-/** PostgreSQL's SQLSTATE 25P02, wherever the ORM keeps it. */
-function isAborted(error: unknown, depth = 0): boolean {
+/** Looks at the code and the message of an error and of its causes; ORMs wrap the driver's error. */
+function says(error: unknown, pattern: RegExp, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > 4) return false
   const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown }
-  return (
-    code === '25P02' ||
-    /25P02|current transaction is aborted/.test(String(message)) ||
-    isAborted(cause, depth + 1)
-  )
+  return pattern.test(String(code)) || pattern.test(String(message)) || says(cause, pattern, depth + 1)
 }
 
 export function ended(call: string): OutboxError {

@@ -63,6 +63,6 @@ export type WithOutbox<D extends DrizzleLike, O extends OutboxOptions = {}> = {
 
 /** The function form of `emit`. */
 export interface EmitFunction<E> {
-  (tx: DrizzleTxLike, event: E): Promise<string>
   (tx: DrizzleTxLike, events: readonly E[]): Promise<string[]>
+  (tx: DrizzleTxLike, event: E): Promise<string>
 }

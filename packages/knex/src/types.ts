@@ -56,6 +56,6 @@ export type OutboxTx<DB extends { transaction(scope: never): unknown }> = Parame
 
 /** The function form: for transactions that a framework opens. */
 export interface EmitFunction<E> {
-  (trx: Knex, event: E): Promise<string>
   (trx: Knex, events: readonly E[]): Promise<string[]>
+  (trx: Knex, event: E): Promise<string>
 }

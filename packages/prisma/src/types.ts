@@ -104,8 +104,8 @@ export type WithOutbox<C extends PrismaLike, O extends OutboxOptions = {}> = Out
 
 /** The function form of `emit`. */
 export interface EmitFunction<E> {
-  (tx: PrismaTxLike, event: E): Promise<string>
   (tx: PrismaTxLike, events: readonly E[]): Promise<string[]>
+  (tx: PrismaTxLike, event: E): Promise<string>
 }
 
 /** One operation of `$transaction([…])`. */

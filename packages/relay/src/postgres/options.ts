@@ -109,6 +109,7 @@ export function resolveOptions(options: PostgresSourceOptions): ResolvedSourceOp
 }
 
 function resolveConfig({ url, config, pool }: PostgresSourceOptions): pg.ClientConfig {
+  if (url === '') throw invalid('postgresSource(): url is empty. Is the environment variable set?')
   if ([url, config, pool].filter((given) => given !== undefined).length !== 1)
     throw invalid('postgresSource() needs exactly one of url, config and pool.')
   // a pool hides its password from enumeration; it is needed to keep it out of messages

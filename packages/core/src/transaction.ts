@@ -106,7 +106,9 @@ export class TransactionScope {
     if (this.parent?.isOpen === false)
       this.#failure ??= { error: ended('The release of a nested transaction') }
     this.#assertChildrenEnded()
-    if (this.#failure === undefined && this.#used && !inserted) await this.#assertHealthy()
+    // Behind our INSERT a branch of the application that nobody awaits may have failed.
+    const isProven = inserted && this.executor.isHealthy?.() !== false
+    if (this.#failure === undefined && this.#used && !isProven) await this.#assertHealthy()
     if (this.#failure === undefined) return
     this.#rejectPending(this.#failure.error)
     throw this.#failure.error

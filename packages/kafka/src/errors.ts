@@ -11,7 +11,8 @@ export type ErrorVerdict = BatchOutcome['status']
  * - `too-large`: smaller batches may pass.
  * - `rejected`: some record of the batch is refused for good.
  * - `failed`: everything else. Not written, and it may pass later: a topic can be created, a right granted, a
- *   replica come back. So authorization and unknown topics are here.
+ *   replica come back. So authorization and unknown topics are here. And a refused timestamp: it is the time of
+ *   publishing, so a clock or the broker's limits are wrong, and every event would be refused alike.
  */
 export const errorTable: readonly (readonly [code: number, name: string, verdict: ErrorVerdict])[] = [
   [-1, 'UNKNOWN_SERVER_ERROR', 'unknown'],
@@ -47,7 +48,7 @@ export const errorTable: readonly (readonly [code: number, name: string, verdict
   [29, 'TOPIC_AUTHORIZATION_FAILED', 'failed'],
   [30, 'GROUP_AUTHORIZATION_FAILED', 'failed'],
   [31, 'CLUSTER_AUTHORIZATION_FAILED', 'failed'],
-  [32, 'INVALID_TIMESTAMP', 'rejected'],
+  [32, 'INVALID_TIMESTAMP', 'failed'],
   [33, 'UNSUPPORTED_SASL_MECHANISM', 'failed'],
   [34, 'ILLEGAL_SASL_STATE', 'failed'],
   [35, 'UNSUPPORTED_VERSION', 'failed'],

@@ -14,7 +14,7 @@ describe('error table', () => {
   })
 
   it('rejects only what no retry can change', () => {
-    expect(named('rejected')).toEqual(['INVALID_TOPIC_EXCEPTION', 'INVALID_TIMESTAMP', 'INVALID_RECORD'])
+    expect(named('rejected')).toEqual(['INVALID_TOPIC_EXCEPTION', 'INVALID_RECORD'])
     expect(named('too-large')).toEqual(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
   })
 

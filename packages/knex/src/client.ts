@@ -18,6 +18,7 @@ export interface KnexTransaction extends PromiseLike<unknown> {
   catch(onRejected?: ((error: unknown) => unknown) | null): Promise<unknown>
   finally(onFinally?: (() => void) | null): Promise<unknown>
   isCompleted(): boolean
+  begin(connection: unknown): Promise<unknown>
   savepoint(connection: unknown): Promise<unknown>
   commit(connection: unknown, value?: unknown): Promise<unknown>
   release(connection: unknown, value?: unknown): Promise<unknown>

@@ -13,7 +13,7 @@ export interface Opened {
  */
 export function executorOf(client: KnexClient, opened: Opened): SqlExecutor {
   const live = (): KnexTransactor => {
-    if (opened.trx?.isCompleted() === false) return opened.trx
+    if (opened.trx?.isCompleted() === false && statusOf(opened.connection) !== 'I') return opened.trx
     throw new OutboxError(
       'OUTBOX_TRANSACTION_ENDED',
       'emit() was called after its transaction had ended. Await it before the callback returns, or before trx.commit().',
@@ -28,20 +28,17 @@ export function executorOf(client: KnexClient, opened: Opened): SqlExecutor {
       await live().raw(renderStatement({ strings: escaped, values }, questionPlaceholder), values)
     },
     assertOpen: () => void live(),
-    isHealthy: () => isInHealthyTransaction(opened.connection),
+    isHealthy: () => statusOf(opened.connection) === 'T',
   }
 }
 
 /**
- * Whether the server has said last that the transaction is fine. Newer versions of `pg` tell; Knex' `query-error`
- * events are no substitute, because streams and queries on the raw connection do not cause them.
+ * What the server has said last: I (outside a transaction), T (inside), E (inside, failed). Newer versions of `pg`
+ * tell; Knex' `query-error` events are no substitute, because streams and queries on the raw connection do not
+ * cause them.
  */
-function isInHealthyTransaction(connection: unknown): boolean {
+function statusOf(connection: unknown): string | undefined {
   const pg = (connection ?? {}) as { getTransactionStatus?: () => string | null; readyForQuery?: boolean }
   // An error is handed out before the server's new status has arrived: only an idle connection can be believed.
-  return (
-    pg.readyForQuery === true &&
-    typeof pg.getTransactionStatus === 'function' &&
-    pg.getTransactionStatus() === 'T'
-  )
+  return pg.readyForQuery === true ? (pg.getTransactionStatus?.() ?? undefined) : undefined
 }

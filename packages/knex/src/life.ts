@@ -58,7 +58,13 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
       }
     }
 
+  const begin = unit.begin.bind(unit)
+  unit.begin = (connection) => {
+    opened.connection = connection
+    return begin(connection)
+  }
   unit.savepoint = async (connection) => {
+    opened.connection = connection
     await scope.parent?.beforeNested()
     return savepoint(connection)
   }

@@ -18,6 +18,8 @@ export interface DrainDependencies {
   /** One change of the tables after the other: a scope is found empty only when nothing is on its way into it. */
   readonly serial: Serial
   readonly topicOf: (event: StoredEvent) => string | null
+  /** The memory is filling up: what waits for a scope to be found empty goes to the held table after all. */
+  readonly isCrowded: () => boolean
   readonly onHalt: (decision: Decision & { action: 'halt' }) => void
 }
 
@@ -38,8 +40,9 @@ export class Drainer {
     topic.draining = true
     // Under constant load a topic would never be found empty unless its new events wait for the answer. While
     // it still fails they do not: they would fill the memory.
-    const closing = topic.failures === 0
-    const pass = await this.#pass(scope, closing, closing ? drainRows : probeRows, (rows) =>
+    const works = topic.failures === 0
+    const closing = works && !this.#needs.isCrowded()
+    const pass = await this.#pass(scope, closing, works ? drainRows : probeRows, (rows) =>
       this.#planTopic(rows),
     ).finally(() => (topic.draining = false))
     if (pass.tooEarly) {
@@ -73,9 +76,15 @@ export class Drainer {
    */
   async drainKey(scope: HeldScope): Promise<'done' | 'more' | 'later'> {
     let stopped: 'done' | 'later' | undefined
-    const pass = await this.#pass(scope, true, drainRows, (rows) => {
+    const pass = await this.#pass(scope, !this.#needs.isCrowded(), drainRows, (rows) => {
       const plan: Plan = { publish: [], discard: [], park: [] }
+      // An earlier event of the key may have been waiting for its topic when the key was held: it goes first.
+      const first = this.#needs.window.firstOf(scope)
       for (const row of rows) {
+        if (row.event.position > first) {
+          stopped = 'later'
+          break
+        }
         const step = decideHeldRow(row, this.#isTopicBlocked(row.event))
         if (step === 'stop') {
           stopped = decideHeldRow(row, false) === 'stop' ? 'done' : 'later'

@@ -21,6 +21,8 @@ export class HeldScopes {
   readonly #keys = new Map<string, number>()
   /** Keys whose first row nobody has looked at yet. */
   readonly #unchecked = new Set<string>()
+  /** Keys whose first row is to be looked at again, when what was in its way may be gone. */
+  readonly #later = new Set<string>()
   /** Scopes that are about to be found empty: their new events wait in memory for the answer. */
   readonly #closing = new Set<string>()
 
@@ -41,14 +43,22 @@ export class HeldScopes {
    * waiting for another topic; or the owner before us has come to an end while draining.
    */
   takeUnchecked(count: number): readonly HeldScope[] {
-    const taken = [...this.#unchecked].slice(0, count)
-    for (const scope of taken) this.#unchecked.delete(scope)
+    const taken = [...this.#unchecked, ...this.#later].slice(0, count)
+    for (const scope of taken) {
+      this.#unchecked.delete(scope)
+      this.#later.delete(scope)
+    }
     return taken.map((scope) => ({ kind: 'key', scope }))
   }
 
   /** The key's first row is to be looked at later. */
   checkLater(scope: HeldScope): void {
-    this.#unchecked.add(scope.scope)
+    this.#later.add(scope.scope)
+  }
+
+  /** Keys are left whose first row nobody has looked at yet. */
+  get hasUnchecked(): boolean {
+    return this.#unchecked.size > 0
   }
 
   /** `blockedAt`: the position of a row of the key that does not go by itself. */
@@ -76,6 +86,7 @@ export class HeldScopes {
     else {
       this.#keys.delete(scope.scope)
       this.#unchecked.delete(scope.scope)
+      this.#later.delete(scope.scope)
     }
   }
 

@@ -71,7 +71,11 @@ export class Lanes {
   /** `maxEvents`: how many more may be published at all. */
   start(now: number, maxEvents: number): void {
     if (this.isFree(now)) {
-      const entries = this.#needs.window.take(Math.min(publishEvents, maxEvents), publishBytes)
+      const { window } = this.#needs
+      const entries =
+        this.#failures === 0
+          ? window.take(Math.min(publishEvents, maxEvents), publishBytes)
+          : window.takeFirsts(maxEvents)
       if (entries.length > 0) this.occupy('publish', () => this.#publish(entries))
     }
     this.#startStalls(now)

@@ -61,6 +61,9 @@ export class Loop {
   readonly #operations = new Set<Promise<void>>()
   #requests: HeldRequests | undefined
   #settling = false
+  /** The last turn of the healthy topics' lane went to a held key. */
+  #keyWasDrained = false
+  #draining = false
   #failure: { phase: FaultPhase; error: unknown } | undefined
   #halted: OutboxError | undefined
   #passed: { complete: boolean } | undefined
@@ -137,12 +140,14 @@ export class Loop {
     this.#requests = new HeldRequests(this.#context, {
       held: this.#held,
       launch: (phase, operation) => this.#launch(phase, operation),
+      isPass: this.#once !== undefined,
       drainer: new Drainer(this.#context, {
         sender: this.#sender,
         held: this.#held,
         window: this.#window,
         serial: this.#serial,
         topicOf: (event) => this.#topicOf(event),
+        isCrowded: () => this.#fills(0.5),
         onHalt: ({ error }) => this.#halt(error),
       }),
     })
@@ -167,9 +172,26 @@ export class Loop {
         this.#reader.read((events) => this.#window.add(events, (event) => this.#topicOf(event))),
       )
     this.#requests?.start(now)
-    const key = this.#lanes.isFree(now) ? this.#requests?.takeKey() : undefined
-    if (key !== undefined) this.#lanes.occupy('drain', async () => this.#requests?.drainKey(key))
+    // By turns: a key with many held rows must not keep the lane from everybody else.
+    const isTurnOfOthers = this.#keyWasDrained && this.#window.waiting > 0
+    if (!isTurnOfOthers) this.#startKey(now)
     this.#lanes.start(now, (this.#once?.maxEvents ?? Infinity) - this.#lanes.published)
+    // They may have nothing to publish after all.
+    if (isTurnOfOthers) this.#startKey(now)
+  }
+
+  #startKey(now: number): void {
+    const key = this.#lanes.isFree(now) ? this.#requests?.takeKey() : undefined
+    this.#keyWasDrained = key !== undefined || (this.#keyWasDrained && this.#draining)
+    if (key === undefined) return
+    this.#draining = true
+    this.#lanes.occupy('drain', async () => {
+      try {
+        await this.#requests?.drainKey(key)
+      } finally {
+        this.#draining = false
+      }
+    })
   }
 
   #hasEnded(now: number): boolean {
@@ -202,8 +224,14 @@ export class Loop {
   }
 
   get #isFull(): boolean {
+    return this.#fills(1)
+  }
+
+  /** At least this share of what may be in memory is. */
+  #fills(share: number): boolean {
     const { maxInFlightBytes, maxInFlightEvents } = this.#context.options
-    return this.#window.events >= maxInFlightEvents || this.#window.bytes >= maxInFlightBytes
+    const { events, bytes } = this.#window
+    return events >= maxInFlightEvents * share || bytes >= maxInFlightBytes * share
   }
 
   #topicOf(event: StoredEvent): string | null {

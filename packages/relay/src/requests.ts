@@ -11,6 +11,8 @@ export interface RequestDependencies {
   readonly held: HeldScopes
   readonly drainer: Drainer
   readonly launch: Launch
+  /** One pass only: it ends when every held key has been looked at. */
+  readonly isPass: boolean
 }
 
 /**
@@ -29,9 +31,10 @@ export class HeldRequests {
     this.#needs = needs
   }
 
-  /** No key is waiting to be drained, no topic is due. */
+  /** No key is waiting to be drained or looked at, no topic is due. */
   isQuiet(now: number): boolean {
-    return this.#toDrain.size === 0 && [...this.#needs.held.topics.values()].every(({ dueAt }) => dueAt > now)
+    if (this.#toDrain.size > 0 || this.#needs.held.hasUnchecked) return false
+    return [...this.#needs.held.topics.values()].every(({ dueAt }) => dueAt > now)
   }
 
   /** When there is something to do next, on the monotonic clock. */
@@ -47,7 +50,8 @@ export class HeldRequests {
 
   start(now: number): void {
     const { held, launch, drainer } = this.#needs
-    if (!this.#polling && this.#anyHeld && now >= this.#nextPollAt) {
+    const hurries = this.#needs.isPass && this.#toDrain.size === 0 && held.hasUnchecked
+    if (!this.#polling && this.#anyHeld && (now >= this.#nextPollAt || hurries)) {
       this.#polling = true
       launch('drain', this.#poll())
     }

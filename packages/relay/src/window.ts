@@ -1,5 +1,5 @@
 import { sizeOf, type StoredEvent } from '@outboxkit/core'
-import { heldBehind } from './decide.js'
+import { heldBehind, poisonScope } from './decide.js'
 import type { HeldScopes } from './held.js'
 import type { HeldEvent, HeldScope, Settlement } from './source.js'
 
@@ -87,6 +87,28 @@ export class Window {
     return taken
   }
 
+  /**
+   * The first event of each topic, when nothing gets through: a dead topic with many events at the front would
+   * otherwise keep the others from ever being tried.
+   */
+  takeFirsts(maxEvents: number): Entry[] {
+    const taken: Entry[] = []
+    const topics = new Set<string | null>()
+    this.#waiting = this.#waiting.filter((entry) => {
+      if (this.#holdIfHeld(entry)) return false
+      const stall = entry.topic === null ? undefined : this.stalls.get(entry.topic)
+      if (stall !== undefined) {
+        stall.entries.push(entry)
+        return false
+      }
+      if (taken.length >= maxEvents || topics.has(entry.topic)) return true
+      topics.add(entry.topic)
+      taken.push(entry)
+      return false
+    })
+    return taken
+  }
+
   /** The next events of a stalled topic. */
   takeProbe(stall: Stall, maxEvents: number): Entry[] {
     const taken: Entry[] = []
@@ -153,7 +175,26 @@ export class Window {
       released.push(entry)
       return false
     })
+    if (scope.kind === 'key' && released.length > 0) {
+      // Its events come from stalled topics, too: as out of the held table, they go by position.
+      const isOfKey = ({ event }: Entry): boolean => poisonScope(event).scope === scope.scope
+      released.push(...this.#waiting.filter(isOfKey))
+      this.#waiting = this.#waiting.filter((entry) => !isOfKey(entry))
+      released.sort((a, b) => a.event.position - b.event.position)
+    }
     this.giveBack(released)
+  }
+
+  /** The lowest position of a key's events that have not reached the held table yet; `Infinity`: none. */
+  firstOf(scope: HeldScope): number {
+    let first = Infinity
+    const look = ({ event }: Entry): void => {
+      if (event.position < first && poisonScope(event).scope === scope.scope) first = event.position
+    }
+    this.#waiting.forEach(look)
+    for (const { entries } of this.stalls.values()) entries.forEach(look)
+    for (const { entry } of this.#holding) look(entry)
+    return first
   }
 
   /** Events are on their way into this held scope. */

@@ -242,7 +242,7 @@ describe('settling', () => {
       [rows],
     )
     return tables.query<StoredEvent & pg.QueryResultRow>(
-      `select position::float8 as position from ${tables.outbox}`,
+      `select position::float8 as position, id::text from ${tables.outbox}`,
     )
   }
 

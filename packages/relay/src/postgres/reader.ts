@@ -204,7 +204,8 @@ export class Reader {
   async #findLate(): Promise<number[]> {
     const { table, maxBatchEvents } = this.#options
     const late: number[] = []
-    let after = 0
+    // A position that was set by hand may lie below the first one of a sequence.
+    let after = Number.MIN_SAFE_INTEGER
     for (;;) {
       const page = await this.#connection.query(readPositions(table, after, this.#holes.high, sweepPage))
       const positions = page.map(([position]) => toPosition(position))

@@ -1,4 +1,4 @@
-import { qualifiedName, type OutboxTable } from '@outboxkit/core'
+import { qualifiedName, type OutboxTable, type StoredEvent } from '@outboxkit/core'
 import type { HeldEvent, HeldScope, Lease } from '../source.js'
 import type { Statement } from './connection.js'
 import { eventColumns, payloadBytes } from './statements.js'
@@ -23,38 +23,45 @@ export function lockLease(table: OutboxTable, lease: Lease): Statement {
   }
 }
 
-/** Deletes rows of the outbox under the fence. One row if the lease is ours, none if it is lost. */
-export function deleteEvents(table: OutboxTable, lease: Lease, positions: readonly number[]): Statement {
+/**
+ * Deletes rows of the outbox under the fence. One row if the lease is ours, none if it is lost. By position and id:
+ * after `truncate … restart identity` a position names another row than the one that was published.
+ */
+export function deleteEvents(table: OutboxTable, lease: Lease, events: readonly StoredEvent[]): Statement {
   return {
     name: 'outboxkit_delete',
     text: `
 with ${lockedLease(table, '$1', '$2')},
 gone as (delete from ${qualifiedName(table, 'postgres')} o
-  where o.position = any($3::int8[]) and exists (select from mine) returning 1)
+  using unnest($3::int8[], $4::text[]) as e(position, id)
+  where o.position = e.position and o.id::text = e.id and exists (select from mine) returning 1)
 select count(*) from gone having exists (select from mine)`,
-    values: [lease.owner, lease.epoch, positions],
+    values: [lease.owner, lease.epoch, events.map(({ position }) => position), events.map(({ id }) => id)],
   }
 }
 
 /**
- * Moves rows from the outbox to the held table under the fence, as they are. A position that is held already
- * stays as it is there. One row if the lease is ours, none if it is lost.
+ * Moves rows from the outbox to the held table under the fence, as they are. A row that is held already stays as
+ * it is there; one whose position is held for another event stays in the outbox, for it would be lost. One row if
+ * the lease is ours, none if it is lost.
  */
 export function holdEvents(table: OutboxTable, lease: Lease, held: readonly HeldEvent[]): Statement {
+  const target = qualifiedName(table, 'postgres', 'held')
   return {
     name: 'outboxkit_hold',
     text: `
 with ${lockedLease(table, '$1', '$2')},
-why as (select * from unnest($3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int4[])
-  as y(position, scope_kind, scope, code, reason, attempts)),
-gone as (delete from ${qualifiedName(table, 'postgres')} o
-  where o.position = any($3::int8[]) and exists (select from mine) returning o.*),
-kept as (insert into ${qualifiedName(table, 'postgres', 'held')} (
+why as (select * from unnest($3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int4[], $9::text[])
+  as y(position, scope_kind, scope, code, reason, attempts, event_id)),
+gone as (delete from ${qualifiedName(table, 'postgres')} o using why y
+  where o.position = y.position and o.id::text = y.event_id and exists (select from mine)
+    and not exists (select from ${target} h where h.position = o.position and h.id <> o.id) returning o.*),
+kept as (insert into ${target} (
     position, ${eventColumnNames}, scope_kind, scope, code, reason, attempts)
   select position, ${eventColumnNames}, scope_kind, scope, code, reason, attempts from gone join why using (position)
   on conflict (position) do nothing)
 select count(*) from gone having exists (select from mine)`,
-    values: [lease.owner, lease.epoch, ...explanations(held)],
+    values: [lease.owner, lease.epoch, ...explanations(held), held.map(({ event }) => event.id)],
   }
 }
 

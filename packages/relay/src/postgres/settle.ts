@@ -15,7 +15,7 @@ export async function settleEvents(
   { done, held }: Settlement,
 ): Promise<void> {
   const statements = [
-    ...chunk(done, maxDeleted).map((events) => deleteEvents(table, lease, positionsOf(events))),
+    ...chunk(done, maxDeleted).map((events) => deleteEvents(table, lease, events)),
     ...chunk(held, maxHeld).map((events) => holdEvents(table, lease, events)),
   ]
   const [only = lockLease(table, lease)] = statements

@@ -112,7 +112,7 @@ export function topicTests(suite: DriverSuite): void {
       const late = suite.cluster.network.delayRequest(300)
       const [outcome] = await driver.send([{ topic, partition: 0, records: [record('x')] }], options)
       expect(late.hits).toBe(1)
-      expect(outcome).toMatchObject({ status: 'rejected', code: 'INVALID_TIMESTAMP' })
+      expect(outcome).toMatchObject({ status: 'failed', code: 'INVALID_TIMESTAMP' })
     })
 
     test('refuses the name of a topic that Kafka refuses', async () => {

@@ -41,7 +41,10 @@ export interface PostgresSourceOptions {
   readonly connectTimeoutMs?: number | undefined
   /** The longest that a statement may take, in ms. Default 30,000. */
   readonly statementTimeoutMs?: number | undefined
-  /** Hears what may cost events and is not an error: settings that are not durable, rows that came late. */
+  /**
+   * Hears what may cost events and is not an error: settings that are not durable, rows that came late.
+   * Default: a process warning.
+   */
   readonly onWarning?: ((message: string) => void) | undefined
   readonly internal?: PostgresSourceInternals | undefined
 }
@@ -100,12 +103,16 @@ export function resolveOptions(options: PostgresSourceOptions): ResolvedSourceOp
     maxBatchBytes: atLeast('maxBatchBytes', options.maxBatchBytes, 1024 * 1024, 1),
     noteIntervalMs: atLeast('noteIntervalMs', options.noteIntervalMs, 100, 0),
     sweepIntervalMs: atLeast('sweep.intervalMs', options.sweep?.intervalMs, 600_000, 0),
-    onWarning: options.onWarning ?? (() => undefined),
+    onWarning: options.onWarning ?? emitWarning,
     rule: internal.unsafeRule ?? 'xids',
     ageMs: internal.ageMs ?? 5_000,
     restAfterMs: internal.restAfterMs ?? 1_000,
     sweepShare: internal.sweepShare ?? 100,
   }
+}
+
+function emitWarning(message: string): void {
+  process.emitWarning(message, { type: 'OutboxWarning', code: 'OUTBOX_SOURCE' })
 }
 
 function resolveConfig({ url, config, pool }: PostgresSourceOptions): pg.ClientConfig {

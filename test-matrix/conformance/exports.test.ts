@@ -20,7 +20,7 @@ const shared = [
 it.each(Object.entries({ prisma, drizzle, knex }))(
   '%s exports what an application needs of core',
   (_, adapter) => {
-    for (const name of shared) expect(adapter[name]).toBe(core[name])
+    for (const name of shared) expect(adapter[name]).toBe((core as Record<string, unknown>)[name])
     expect(adapter.withOutbox).toBeTypeOf('function')
     expect(adapter.createEmit).toBeTypeOf('function')
   },

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { aggregatesTable, ledgerTable, type LedgerPlace } from '../checker/ledger.js'
 import type { Plan, PlannedEvent, Step } from './plan.js'
@@ -131,8 +132,14 @@ function toEvent(planned: PlannedEvent, seq: number, context: RunContext): Workl
     type: planned.type,
     payload: { seq, orm: context.orm, note: planned.note, total: seq / 4, nested: { list: [1, null, true] } },
     ...(Object.keys(planned.headers).length > 0 ? { headers: planned.headers } : {}),
-    ...(planned.id === null ? {} : { id: planned.id }),
+    ...(planned.id === null ? {} : { id: uniqueId(context.attempt, planned.id) }),
   }
+}
+
+/** Seeds have 32 bits: in a long run two plans draw the same id, and the second one could not be committed. */
+function uniqueId(attempt: string, planned: string): string {
+  const hex = createHash('sha256').update(`${attempt}/${planned}`).digest('hex')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
 async function writeLedger(

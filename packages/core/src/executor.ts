@@ -15,4 +15,6 @@ export interface SqlExecutor {
    * the first failed statement). False or undefined: not known, which costs one round trip before COMMIT.
    */
   isHealthy?(): boolean | undefined
+  /** True when another statement is known to be under way on the connection. */
+  isBusy?(): boolean
 }

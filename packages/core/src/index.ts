@@ -61,7 +61,7 @@ export {
   type ExactOptions,
   type OutboxOptions,
 } from './outbox.js'
-export { markHandle, runInScope, scopeOfHandle, TransactionScope } from './transaction.js'
+export { markHandle, rejectMore, runInScope, scopeOfHandle, TransactionScope } from './transaction.js'
 export { cloudEvents, type CloudEventsOptions } from './envelope/cloudevents.js'
 export { debezium, type DebeziumColumn, type DebeziumOptions } from './envelope/debezium.js'
 export {

@@ -143,6 +143,7 @@ export class Outbox {
 export function emitAmbient(
   outbox: Outbox,
   input: OutboxEvent | readonly OutboxEvent[],
+  more?: unknown,
 ): Promise<string | string[]> {
   const scope = outbox.ambient?.getStore()
   if (scope === undefined)
@@ -150,11 +151,14 @@ export function emitAmbient(
       'OUTBOX_NO_TRANSACTION',
       'outbox.emit() found no transaction. Call it inside a transaction that was opened through the handle returned by withOutbox(…, { ambient: true }).',
     )
-  return scope.emit(input)
+  return scope.emit(input, scope.outbox, more)
 }
 
 export function asList(input: OutboxEvent | readonly OutboxEvent[]): readonly OutboxEvent[] {
-  return Array.isArray(input) ? (input as readonly OutboxEvent[]) : [input as OutboxEvent]
+  if (!Array.isArray(input)) return [input as OutboxEvent]
+  // By index into an ordinary array: a subclass could hide its elements from map and from iteration.
+  const events = input as readonly OutboxEvent[]
+  return Array.from({ length: events.length }, (_, index) => events[index] as OutboxEvent)
 }
 
 export function idsOf(input: unknown, prepared: readonly PreparedEvent[]): string | string[] {

@@ -3,6 +3,7 @@ import { OutboxError } from './errors.js'
 // SQLSTATEs, and their texts where an ORM keeps no code: aborted transaction, missing table, missing right.
 const aborted = /25P02|current transaction is aborted/
 const missing = /42P01|relation "[^"]*" does not exist|er_no_such_table/i
+const division = /22012|division by zero/
 const forbidden = /42501|permission denied for/
 
 /** Says what to do about the failures of our INSERT that have a known cure; every other error is the ORM's own. */
@@ -39,5 +40,18 @@ export function ended(call: string): OutboxError {
   return new OutboxError(
     'OUTBOX_TRANSACTION_ENDED',
     `${call} was called after its transaction had ended. Await it inside the transaction's callback.`,
+  )
+}
+
+/** How the question for the transaction's id fails when there is none. */
+export function isDivision(error: unknown): boolean {
+  return says(error, division)
+}
+
+export function endedByHand(cause: unknown): OutboxError {
+  return new OutboxError(
+    'OUTBOX_TRANSACTION_ENDED',
+    'The transaction was ended by a statement of its own (ROLLBACK or COMMIT), not by its callback, and events may be lost.',
+    { cause },
   )
 }

@@ -5,7 +5,7 @@ import { LazyPromise } from './lazy-promise.js'
 import { asList, idsOf, type Outbox } from './outbox.js'
 import { deferred, groupByOutbox, type PendingEmit } from './pending-emit.js'
 import type { PreparedEvent } from './prepare.js'
-import { ended, explained } from './transaction-errors.js'
+import { ended, endedByHand, explained, isDivision } from './transaction-errors.js'
 
 type AfterCommitHook = () => unknown
 
@@ -35,6 +35,8 @@ export class TransactionScope {
   #open = true
   readonly #openChildren = new Set<TransactionScope>()
   #ended = false
+  /** See noteOverlap(). */
+  #overlaps = false
   /** At least one INSERT of ours was sent. */
   #emitted = false
 
@@ -57,6 +59,7 @@ export class TransactionScope {
   emit(
     input: OutboxEvent | readonly OutboxEvent[],
     outbox: Outbox = this.outbox,
+    more?: unknown,
   ): Promise<string | string[]> {
     try {
       this.#assertUsable()
@@ -66,6 +69,7 @@ export class TransactionScope {
       return isOutboxError(error, 'OUTBOX_TRANSACTION_ENDED') ? Promise.reject(error) : failed
     }
     try {
+      rejectMore(more)
       const prepared = outbox.prepare(asList(input))
       return this.#enqueue(outbox, prepared, idsOf(input, prepared))
     } catch (error) {
@@ -84,7 +88,18 @@ export class TransactionScope {
     if (typeof hook !== 'function')
       throw new OutboxError('OUTBOX_OPTION_INVALID', `afterCommit() takes a function, got ${typeof hook}.`)
     if (!this.isOpen) throw ended('afterCommit()')
+    this.#assertNoOverlap()
     this.#hooks.push(hook)
+  }
+
+  /**
+   * For ORMs that open savepoints of one transaction side by side under the same name: the rollback of one undoes
+   * the other, which resolves all the same. Events or hooks in them fail the transaction around them.
+   */
+  noteOverlap(): void {
+    if (this.#openChildren.size < 2) return
+    for (const child of this.#openChildren) child.#overlaps = true
+    if ([...this.#openChildren].some((child) => child.#used)) this.#failure ??= { error: overlapping() }
   }
 
   /** Before a savepoint: what was emitted outside of it must not be undone with it. Throws the first failure. */
@@ -150,12 +165,22 @@ export class TransactionScope {
 
   #assertUsable(): void {
     if (!this.isOpen) throw ended('emit()')
+    this.#assertNoOverlap()
     this.executor.assertOpen?.()
     if (this.#openChildren.size > 0)
       throw new OutboxError(
         'OUTBOX_NESTED_OPEN',
         'emit() was called on the outer transaction while a nested one (a savepoint) is open: a rollback of the nested one would undo it silently. Call emit() on the handle of the nested transaction.',
       )
+  }
+
+  #assertNoOverlap(): void {
+    if (this.#overlaps && this.parent !== undefined) {
+      const error = overlapping()
+      this.parent.#failure ??= { error }
+      throw error
+    }
+    if (this.parent !== undefined) this.parent.#assertNoOverlap()
   }
 
   #enqueue<R>(outbox: Outbox, events: readonly PreparedEvent[], result: R): Promise<R> {
@@ -188,10 +213,9 @@ export class TransactionScope {
     for (const group of groupByOutbox(emits)) {
       try {
         if (this.#failure !== undefined) throw this.#failure.error
-        if (this.parent?.isOpen === false) throw ended('emit()')
-        this.executor.assertOpen?.()
+        this.#assertSendable()
         this.#emitted = true
-        await group.outbox.insert(this.executor, group.events)
+        await group.outbox.insert(this.#guarded, group.events)
         for (const { settle } of group.emits) settle.resolve()
       } catch (thrown) {
         const error = explained(thrown)
@@ -199,6 +223,26 @@ export class TransactionScope {
         for (const { settle } of group.emits) settle.reject(error)
       }
     }
+  }
+
+  /**
+   * An emit can be several statements (locks, parts of a long INSERT). One that were sent after the rollback would
+   * be executed in the outer transaction, or on its own: so each of them is checked.
+   */
+  get #guarded(): SqlExecutor {
+    const { executor } = this
+    return {
+      dialect: executor.dialect,
+      execute: async (statement) => {
+        this.#assertSendable()
+        return executor.execute(statement)
+      },
+    }
+  }
+
+  #assertSendable(): void {
+    if (this.#ended || this.parent?.isOpen === false) throw ended('emit()')
+    this.executor.assertOpen?.()
   }
 
   /**
@@ -217,9 +261,15 @@ export class TransactionScope {
     try {
       // The application may have sent a ROLLBACK of its own.
       this.executor.assertOpen?.()
-      await this.executor.execute({ strings: ['select 1'], values: [] })
+      // Our rows have given the transaction an id. Without one this is not it: somebody has sent ROLLBACK or COMMIT.
+      const proof = this.#emitted
+        ? 'select 1 / (case when txid_current_if_assigned() is null then 0 else 1 end)'
+        : 'select 1'
+      // What was queued behind the question could still fail before COMMIT: ask until nothing is.
+      do await this.executor.execute({ strings: [proof], values: [] })
+      while (this.executor.isBusy?.() === true)
     } catch (error) {
-      this.#failure = { error: explained(error) }
+      this.#failure = { error: isDivision(error) ? endedByHand(error) : explained(error) }
     }
   }
 
@@ -246,6 +296,25 @@ export class TransactionScope {
   #rejectPending(error: unknown): void {
     for (const { settle } of this.#pending.splice(0)) settle.reject(error)
   }
+}
+
+function overlapping(): OutboxError {
+  return new OutboxError(
+    'OUTBOX_NESTED_OPEN',
+    'Two nested transactions (savepoints) of one transaction were open at the same time and have events: a rollback of one would undo the other silently. Await one before you open the next.',
+  )
+}
+
+/**
+ * `emit(a, b)` would leave out b without a word; TypeScript refuses it, JavaScript does not. Numbers pass:
+ * `events.map(tx.emit)`.
+ */
+export function rejectMore(more: unknown): void {
+  if (typeof more !== 'object' || more === null) return
+  throw new OutboxError(
+    'OUTBOX_EVENT_INVALID',
+    'emit() takes one event or one array of events, got several arguments.',
+  )
 }
 
 /** The scope that a wrapped transaction handle belongs to, whichever copy of Outboxkit has wrapped it. */

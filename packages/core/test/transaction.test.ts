@@ -153,10 +153,13 @@ describe('beforeCommit', () => {
     }
   })
 
+  // Fails in an aborted transaction, and where no transaction has our rows.
+  const askForId = 'select 1 / (case when txid_current_if_assigned() is null then 0 else 1 end)'
+
   test('asks whether the transaction is healthy, when that is not known', async () => {
     const cases: [boolean | undefined, string[]][] = [
-      [undefined, ['insert a', 'select 1']],
-      [false, ['insert a', 'select 1']],
+      [undefined, ['insert a', askForId]],
+      [false, ['insert a', askForId]],
       [true, ['insert a']],
     ]
     for (const [healthy, log] of cases) {
@@ -188,7 +191,7 @@ describe('beforeCommit', () => {
     await nothing.scope.emit(event('a'))
     void nothing.scope.emit([])
     await nothing.scope.beforeCommit()
-    expect(nothing.trx.log).toEqual(['insert a', 'select 1'])
+    expect(nothing.trx.log).toEqual(['insert a', askForId])
   })
 
   test('rejects when the transaction is not healthy', async () => {

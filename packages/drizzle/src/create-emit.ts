@@ -1,6 +1,7 @@
 import {
   Outbox,
   OutboxError,
+  rejectMore,
   scopeOfHandle,
   type Dialect,
   type EventsOf,
@@ -26,11 +27,12 @@ export function createEmit<const O extends OutboxOptions = {}>(
 ): EmitFunction<EventsOf<O>> {
   const outbox = new Outbox(options)
   // Not async: the promise of a scope is lazy, and has to stay so.
-  const emit = (tx: DrizzleTxLike, input: OutboxEvent | readonly OutboxEvent[]) => {
+  const emit = (tx: DrizzleTxLike, input: OutboxEvent | readonly OutboxEvent[], more?: unknown) => {
     const scope = scopeOfHandle(tx)
-    if (scope !== undefined) return scope.emit(input, outbox)
+    if (scope !== undefined) return scope.emit(input, outbox, more)
     const handle = tx as unknown as DrizzleHandle
     try {
+      rejectMore(more)
       return outbox.emitNow(
         executorOf(transactionDialectOf(handle), () => handle),
         input,

@@ -75,6 +75,8 @@ export function executorOf(dialect: Dialect, handle: () => DrizzleHandle): SqlEx
     },
     // postgres.js does not tell: it notices failed statements itself, but only those that were awaited.
     isHealthy: () => statusOf(handle()) === 'T',
+    isBusy: () =>
+      (handle().session as { client?: DriverClient } | undefined)?.client?.readyForQuery === false,
   }
 }
 

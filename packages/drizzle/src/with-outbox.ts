@@ -37,7 +37,9 @@ export function withOutbox<D extends DrizzleLike, const O extends OutboxOptions 
   const wrapped = Object.create(handle) as object
   own(wrapped, { transaction: wrapTransaction(handle, outbox), emit: emitOutside })
   if (outbox.ambient !== undefined)
-    own(wrapped, { outbox: { emit: (input: EventInput) => emitAmbient(outbox, input) } })
+    own(wrapped, {
+      outbox: { emit: (input: EventInput, more?: unknown) => emitAmbient(outbox, input, more) },
+    })
   return wrapped as WithOutbox<D, O>
 }
 
@@ -58,6 +60,7 @@ function wrapTransaction(
       executorOf(dialect, () => tx),
       parent,
     )
+    parent?.noteOverlap()
     try {
       await parent?.beforeNested()
       const result = await open(
@@ -81,7 +84,7 @@ function wrapTransaction(
 function decorate(tx: DrizzleHandle, scope: TransactionScope): void {
   markHandle(tx, scope)
   own(tx, {
-    emit: (input: EventInput) => scope.emit(input),
+    emit: (input: EventInput, more?: unknown) => scope.emit(input, scope.outbox, more),
     afterCommit: (hook: () => unknown) => scope.afterCommit(hook),
     transaction: wrapTransaction(tx, scope.outbox, scope),
   })

@@ -2,6 +2,7 @@ import {
   emitAmbient,
   Outbox,
   OutboxError,
+  rejectMore,
   scopeOfHandle,
   type EventsOf,
   type ExactOptions,
@@ -41,7 +42,7 @@ export function withOutbox<K extends Knex, const O extends OutboxOptions = {}>(
   guardEmitter(handle)
   if (outbox.ambient !== undefined)
     Object.defineProperty(handle, 'outbox', {
-      value: { emit: (input: OutboxEvent) => emitAmbient(outbox, input) },
+      value: { emit: (input: OutboxEvent, more?: unknown) => emitAmbient(outbox, input, more) },
     })
   return knex as never
 }
@@ -58,10 +59,11 @@ export function createEmit<const O extends OutboxOptions = {}>(
 ): EmitFunction<EventsOf<O>> {
   const outbox = new Outbox(options)
   // Not async: the promise of a scope is lazy, and has to stay so.
-  const emit = (handle: Knex, input: OutboxEvent): Promise<string | string[]> => {
+  const emit = (handle: Knex, input: OutboxEvent, more?: unknown): Promise<string | string[]> => {
     const scope = scopeOfHandle(handle)
-    if (scope !== undefined) return scope.emit(input, outbox)
+    if (scope !== undefined) return scope.emit(input, outbox, more)
     try {
+      rejectMore(more)
       const trx = toTransactor(handle)
       return outbox.emitNow(executorOf(trx.client, { trx }), input)
     } catch (error) {

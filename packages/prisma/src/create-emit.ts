@@ -1,6 +1,7 @@
 import {
   Outbox,
   OutboxError,
+  rejectMore,
   scopeOfHandle,
   type Dialect,
   type EventsOf,
@@ -26,11 +27,12 @@ export function createEmit<const O extends PrismaOutboxOptions = {}>(
   const { provider, ...rest }: PrismaOutboxOptions = options ?? {}
   const outbox = new Outbox(rest)
   // Not async: the promise of a scope is lazy, and has to stay so.
-  const emit = (tx: PrismaTxLike, input: OutboxEvent | readonly OutboxEvent[]) => {
+  const emit = (tx: PrismaTxLike, input: OutboxEvent | readonly OutboxEvent[], more?: unknown) => {
     const scope = scopeOfHandle(tx)
-    if (scope !== undefined) return scope.emit(input, outbox)
+    if (scope !== undefined) return scope.emit(input, outbox, more)
     const handle = tx as unknown as PrismaHandle
     try {
+      rejectMore(more)
       return outbox.emitNow(
         executorOf(transactionDialectOf(handle, provider), () => handle),
         input,

@@ -1,4 +1,4 @@
-import { insertEvents, OutboxError, type OutboxEvent, type SqlStatement } from '@outboxkit/core'
+import { insertEvents, OutboxError, rejectMore, type OutboxEvent, type SqlStatement } from '@outboxkit/core'
 import { operationOf, type PrismaOperation } from './handle.js'
 import type { EmitOperation, HasEvents } from './types.js'
 import { mark, wrappingOf, type Wrapping } from './wrapping.js'
@@ -14,13 +14,14 @@ import { mark, wrappingOf, type Wrapping } from './wrapping.js'
  */
 export function emitOperation<E>(db: HasEvents<E>, event: E): EmitOperation<string>
 export function emitOperation<E>(db: HasEvents<E>, events: readonly E[]): EmitOperation<string[]>
-export function emitOperation(db: object, input: unknown): EmitOperation<string | string[]> {
+export function emitOperation(db: object, input: unknown, more?: unknown): EmitOperation<string | string[]> {
   const wrapping = wrappingOf(db)
   if (wrapping === undefined)
     throw new OutboxError(
       'OUTBOX_HANDLE_UNSUPPORTED',
       'emitOperation() takes the client that withOutbox() has returned. In an interactive transaction use tx.emit().',
     )
+  rejectMore(more)
   const events = (Array.isArray(input) ? input : [input]) as readonly OutboxEvent[]
   const prepared = wrapping.outbox.prepare(events)
   const operation = operationOf(
@@ -29,7 +30,7 @@ export function emitOperation(db: object, input: unknown): EmitOperation<string 
     onlyStatement(wrapping, insertEvents(wrapping.outbox.table, wrapping.dialect, prepared)),
   )
   const ids = prepared.map(({ id }) => id)
-  return inBatch(operation, Array.isArray(input) ? ids : (ids[0] ?? ''))
+  return inBatch(wrapping, operation, Array.isArray(input) ? ids : (ids[0] ?? ''))
 }
 
 function onlyStatement({ outbox }: Wrapping, statements: readonly SqlStatement[]): SqlStatement {
@@ -48,7 +49,7 @@ function onlyStatement({ outbox }: Wrapping, statements: readonly SqlStatement[]
 }
 
 /** `operation` with another result, for `$transaction([…])` only. */
-function inBatch<T>(operation: PrismaOperation<number>, result: T): EmitOperation<T> {
+function inBatch<T>(wrapping: Wrapping, operation: PrismaOperation<number>, result: T): EmitOperation<T> {
   const outside = (): Promise<never> =>
     Promise.reject(
       new OutboxError(
@@ -56,9 +57,9 @@ function inBatch<T>(operation: PrismaOperation<number>, result: T): EmitOperatio
         'emitOperation() was awaited by itself. Put it into db.$transaction([…]); in an interactive transaction use tx.emit().',
       ),
     )
-  const promise: PrismaOperation<T> & { readonly [mark]: true } = {
+  const promise: PrismaOperation<T> & { readonly [mark]: Wrapping } = {
     [Symbol.toStringTag]: 'PrismaPromise',
-    [mark]: true,
+    [mark]: wrapping,
     // oxlint-disable-next-line unicorn/no-thenable -- it stands for a PrismaPromise
     then: (onFulfilled, onRejected) => outside().then(onFulfilled, onRejected),
     catch: (onRejected) => outside().catch(onRejected),

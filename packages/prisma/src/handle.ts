@@ -15,6 +15,8 @@ import {
 export interface PrismaHandle {
   /** The provider of schema.prisma's datasource. Not in Prisma's types; there since 4.0. */
   readonly _activeProvider?: unknown
+  /** What holds the connections; a client and its extensions share it. Not in Prisma's types. */
+  readonly _engine?: unknown
   readonly $connect?: unknown
   readonly $disconnect?: unknown
   readonly $executeRawUnsafe: (sql: string, ...values: (string | null)[]) => PrismaOperation<number>

@@ -9,7 +9,7 @@ import {
 } from '@outboxkit/core'
 import { dialectOf, executorOf, isTransaction, type PrismaHandle } from './handle.js'
 import type { ExactPrismaOptions, PrismaLike, PrismaOutboxOptions, WithOutbox } from './types.js'
-import { mark, own, type Wrapping } from './wrapping.js'
+import { mark, own, wrappingOf, type Wrapping } from './wrapping.js'
 
 type EventInput = OutboxEvent | readonly OutboxEvent[]
 type Body = (tx: object) => unknown
@@ -50,7 +50,9 @@ function wrapClient(wrapping: Wrapping): object {
     [mark]: wrapping,
   })
   if (outbox.ambient !== undefined)
-    own(wrapped, { outbox: { emit: (input: EventInput) => emitAmbient(outbox, input) } })
+    own(wrapped, {
+      outbox: { emit: (input: EventInput, more?: unknown) => emitAmbient(outbox, input, more) },
+    })
   return wrapped
 }
 
@@ -60,6 +62,7 @@ function wrapTransaction(handle: PrismaHandle, { outbox, dialect }: Wrapping, pa
     // The batch form: there is no handle to emit on, emitOperation() is for that.
     if (typeof body !== 'function') {
       if (parent !== undefined) rejectOperations(body)
+      rejectStrangers(body, handle)
       return handle.$transaction?.(body, options)
     }
     let tx = handle
@@ -97,7 +100,7 @@ function wrapTx(tx: PrismaHandle, scope: TransactionScope, wrapping: Wrapping): 
   const wrapped = Object.create(tx) as object
   markHandle(wrapped, scope)
   own(wrapped, {
-    emit: (input: EventInput) => scope.emit(input),
+    emit: (input: EventInput, more?: unknown) => scope.emit(input, scope.outbox, more),
     afterCommit: (hook: () => unknown) => scope.afterCommit(hook),
   })
   if (typeof tx.$transaction === 'function')
@@ -111,6 +114,20 @@ function rejectOperations(batch: readonly unknown[]): void {
     throw new OutboxError(
       'OUTBOX_NO_TRANSACTION',
       'emitOperation() got into tx.$transaction([…]), which Prisma does not run in the transaction tx. Use tx.emit().',
+    )
+}
+
+/** Each client runs its part of a batch in a transaction of its own: an event would stay without the others. */
+function rejectStrangers(batch: readonly unknown[], { _engine }: PrismaHandle): void {
+  const isStranger = (operation: unknown): boolean => {
+    if (typeof operation !== 'object' || operation === null) return false
+    const wrapping = wrappingOf(operation)
+    return wrapping !== undefined && wrapping.client._engine !== _engine
+  }
+  if (batch.some(isStranger))
+    throw new OutboxError(
+      'OUTBOX_HANDLE_UNSUPPORTED',
+      'emitOperation() was made with another client than the $transaction([…]) it got into, which would run it in a transaction of its own. Pass it the client whose $transaction you call.',
     )
 }
 

@@ -56,12 +56,14 @@ export { insertEvents } from './insert.js'
 export {
   emitAmbient,
   Outbox,
+  rejectMore,
   type Emit,
   type EventsOf,
   type ExactOptions,
   type OutboxOptions,
 } from './outbox.js'
-export { markHandle, rejectMore, runInScope, scopeOfHandle, TransactionScope } from './transaction.js'
+export { runInScope, TransactionScope } from './transaction.js'
+export { markHandle, scopeOfHandle } from './transaction-handle.js'
 export { cloudEvents, type CloudEventsOptions } from './envelope/cloudevents.js'
 export { debezium, type DebeziumColumn, type DebeziumOptions } from './envelope/debezium.js'
 export {

@@ -154,6 +154,18 @@ export function emitAmbient(
   return scope.emit(input, scope.outbox, more)
 }
 
+/**
+ * `emit(a, b)` would leave out b without a word; TypeScript refuses it, JavaScript does not. Numbers pass:
+ * `events.map(tx.emit)`.
+ */
+export function rejectMore(more: unknown): void {
+  if (typeof more !== 'object' || more === null) return
+  throw new OutboxError(
+    'OUTBOX_EVENT_INVALID',
+    'emit() takes one event or one array of events, got several arguments.',
+  )
+}
+
 export function asList(input: OutboxEvent | readonly OutboxEvent[]): readonly OutboxEvent[] {
   if (!Array.isArray(input)) return [input as OutboxEvent]
   // By index into an ordinary array: a subclass could hide its elements from map and from iteration.

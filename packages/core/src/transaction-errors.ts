@@ -55,3 +55,10 @@ export function endedByHand(cause: unknown): OutboxError {
     { cause },
   )
 }
+
+export function overlapping(): OutboxError {
+  return new OutboxError(
+    'OUTBOX_NESTED_OPEN',
+    'Two nested transactions (savepoints) of one transaction were open at the same time and have events: a rollback of one would undo the other silently. Await one before you open the next.',
+  )
+}

@@ -2,14 +2,12 @@ import { isOutboxError, OutboxError } from './errors.js'
 import type { OutboxEvent } from './event.js'
 import type { SqlExecutor } from './executor.js'
 import { LazyPromise } from './lazy-promise.js'
-import { asList, idsOf, type Outbox } from './outbox.js'
+import { asList, idsOf, rejectMore, type Outbox } from './outbox.js'
 import { deferred, groupByOutbox, type PendingEmit } from './pending-emit.js'
 import type { PreparedEvent } from './prepare.js'
-import { ended, endedByHand, explained, isDivision } from './transaction-errors.js'
+import { ended, endedByHand, explained, isDivision, overlapping } from './transaction-errors.js'
 
 type AfterCommitHook = () => unknown
-
-const mark = Symbol.for('outboxkit.transaction')
 
 /**
  * What a wrapped transaction adds to an ORM's handle, written once for all ORMs: lazy emits, the flush before
@@ -296,36 +294,6 @@ export class TransactionScope {
   #rejectPending(error: unknown): void {
     for (const { settle } of this.#pending.splice(0)) settle.reject(error)
   }
-}
-
-function overlapping(): OutboxError {
-  return new OutboxError(
-    'OUTBOX_NESTED_OPEN',
-    'Two nested transactions (savepoints) of one transaction were open at the same time and have events: a rollback of one would undo the other silently. Await one before you open the next.',
-  )
-}
-
-/**
- * `emit(a, b)` would leave out b without a word; TypeScript refuses it, JavaScript does not. Numbers pass:
- * `events.map(tx.emit)`.
- */
-export function rejectMore(more: unknown): void {
-  if (typeof more !== 'object' || more === null) return
-  throw new OutboxError(
-    'OUTBOX_EVENT_INVALID',
-    'emit() takes one event or one array of events, got several arguments.',
-  )
-}
-
-/** The scope that a wrapped transaction handle belongs to, whichever copy of Outboxkit has wrapped it. */
-export function scopeOfHandle(handle: unknown): TransactionScope | undefined {
-  if ((typeof handle !== 'object' && typeof handle !== 'function') || handle === null) return undefined
-  return (handle as { [mark]?: TransactionScope })[mark]
-}
-
-/** Marks a transaction handle as belonging to `scope`. */
-export function markHandle(handle: object, scope: TransactionScope): void {
-  Object.defineProperty(handle, mark, { value: scope, configurable: true, enumerable: false, writable: true })
 }
 
 /**

@@ -1,3 +1,4 @@
+import { assertCommittable } from './committable.js'
 import { isOutboxError, OutboxError } from './errors.js'
 import type { OutboxEvent } from './event.js'
 import type { SqlExecutor } from './executor.js'
@@ -5,7 +6,7 @@ import { LazyPromise } from './lazy-promise.js'
 import { asList, idsOf, rejectMore, type Outbox } from './outbox.js'
 import { deferred, groupByOutbox, type PendingEmit } from './pending-emit.js'
 import type { PreparedEvent } from './prepare.js'
-import { ended, endedByHand, explained, isDivision, overlapping } from './transaction-errors.js'
+import { ended, explained, overlapping } from './transaction-errors.js'
 
 type AfterCommitHook = () => unknown
 
@@ -243,31 +244,13 @@ export class TransactionScope {
     this.executor.assertOpen?.()
   }
 
-  /**
-   * PostgreSQL answers the COMMIT of a transaction in which a statement has failed with a quiet ROLLBACK, and
-   * ORMs take that for success. If the application swallowed such an error after its emits, they would be lost
-   * without a word: so ask, unless the adapter knows.
-   */
   async #assertHealthy(): Promise<void> {
     // RELEASE of a savepoint fails by itself in an aborted transaction.
-    if (
-      this.parent !== undefined ||
-      this.executor.dialect !== 'postgres' ||
-      this.executor.isHealthy?.() === true
-    )
-      return
+    if (this.parent !== undefined) return
     try {
-      // The application may have sent a ROLLBACK of its own.
-      this.executor.assertOpen?.()
-      // Our rows have given the transaction an id. Without one this is not it: somebody has sent ROLLBACK or COMMIT.
-      const proof = this.#emitted
-        ? 'select 1 / (case when txid_current_if_assigned() is null then 0 else 1 end)'
-        : 'select 1'
-      // What was queued behind the question could still fail before COMMIT: ask until nothing is.
-      do await this.executor.execute({ strings: [proof], values: [] })
-      while (this.executor.isBusy?.() === true)
+      await assertCommittable(this.executor, this.#emitted)
     } catch (error) {
-      this.#failure = { error: isDivision(error) ? endedByHand(error) : explained(error) }
+      this.#failure = { error }
     }
   }
 

@@ -1,4 +1,4 @@
-import { scopeOf, type StoredEvent } from '@outboxkit/core'
+import { OutboxError, scopeOf, type StoredEvent } from '@outboxkit/core'
 import { MemoryOutbox, memoryPublisher } from '@outboxkit/testing'
 import type { HeldScope, Publisher, Outcome } from '@outboxkit/relay'
 import { expect, test } from 'vitest'
@@ -72,129 +72,105 @@ test('draining a held key does not hold up other keys and topics', async () => {
   expect(left).toBeGreaterThan(0)
 })
 
-test('an older event that waits for its stalled topic is not overtaken by a held key that is drained', async () => {
-  const key = { aggregateType: 'order', aggregateId: 'K' }
-  const log: string[] = []
-  let tMode: 'fail' | 'ok' = 'fail'
-  let uMode: 'reject' | 'ok' = 'reject'
-  const gates = new Map<string, Promise<void>>()
-  const topicOf = (e: StoredEvent): string => e.topic ?? ''
-  const publisher: Publisher = {
-    name: 'scripted',
-    topicOf,
-    close: async () => undefined,
-    async publish(events) {
-      const outcomes: Outcome[] = []
-      for (const topic of new Set(events.map(topicOf))) await gates.get(topic)
-      for (const e of events) {
-        const topic = topicOf(e)
-        const error = Object.assign(new Error('x'), { code: 'OUTBOX_PUBLISH_RETRY' }) as never
-        if (topic === 'T' && tMode === 'fail') outcomes.push({ status: 'retry', error, topic })
-        else if (topic === 'U' && uMode === 'reject') outcomes.push({ status: 'reject', error, topic })
-        else {
-          log.push(`${topic}:${e.payload as string}`)
-          outcomes.push({ status: 'published' })
-        }
-      }
-      return outcomes
-    },
+/** A publisher on which topics fail, reject and hang as the test says. */
+class ScriptedPublisher implements Publisher {
+  readonly name = 'scripted'
+  /** What was published: `topic:payload`. */
+  readonly log: string[] = []
+  /** What becomes of the events of a topic; not listed: published. */
+  readonly answers = new Map<string, 'retry' | 'reject'>()
+  readonly #gates = new Map<string, Promise<void>>()
+
+  /** Calls with events of the topic wait until the result is called. */
+  hang(topic: string): () => void {
+    let open!: () => void
+    this.#gates.set(topic, new Promise((resolve) => (open = resolve)))
+    return open
   }
+
+  topicOf(event: StoredEvent): string {
+    return event.topic ?? ''
+  }
+
+  async publish(events: readonly StoredEvent[]): Promise<Outcome[]> {
+    for (const topic of new Set(events.map((event) => this.topicOf(event)))) await this.#gates.get(topic)
+    return events.map((event) => {
+      const topic = this.topicOf(event)
+      const status = this.answers.get(topic)
+      if (status !== undefined)
+        return { status, error: new OutboxError('OUTBOX_PUBLISH_RETRY', 'as scripted'), topic }
+      this.log.push(`${topic}:${event.payload as string}`)
+      return { status: 'published' }
+    })
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+/** T fails while V succeeds, and its next probe hangs with event k1 of the key behind it; U rejects. */
+async function stalledBehindT() {
+  const key = { aggregateType: 'order', aggregateId: 'K' }
   const outbox = new MemoryOutbox()
+  const publisher = new ScriptedPublisher()
+  publisher.answers.set('T', 'retry').set('U', 'reject')
   const { relay } = setUp(
     { holdAfterMs: 60_000, lease: { termMs: 10_000 } },
     { outbox, publisher: publisher as never },
   )
-  // T stalls: it fails while another topic succeeds.
   outbox.insert({ topic: 'T', payload: 'other', aggregateId: 'other' })
   outbox.insert({ topic: 'V', payload: 'v' })
   await relay.start()
   await until(() => relay.metrics().stalledTopics === 1)
-  // The next probe of T hangs, so that event 1 of K goes behind it.
-  let openT!: () => void
-  gates.set('T', new Promise((r) => (openT = r)))
+  const openT = publisher.hang('T')
   await sleep(50)
   outbox.insert({ ...key, topic: 'T', payload: 'k1' })
   await sleep(50)
+  return { key, outbox, publisher, relay, openT }
+}
+
+test('an older event that waits for its stalled topic is not overtaken by a held key that is drained', async () => {
+  const { key, outbox, publisher, relay, openT } = await stalledBehindT()
   // K is parked for an event of U.
   const bad = outbox.insert({ ...key, topic: 'U', payload: 'bad' })
   await until(() => outbox.held.has(bad.position))
   const k3 = outbox.insert({ ...key, topic: 'T', payload: 'k3' })
   await until(() => outbox.held.has(k3.position))
   // A person lets the parked event go, while the broker is slow for V.
-  uMode = 'ok'
-  let openV!: () => void
-  gates.set('V', new Promise((r) => (openV = r)))
+  publisher.answers.delete('U')
+  const openV = publisher.hang('V')
   outbox.insert({ topic: 'V', payload: 'v2' })
   await sleep(50)
   outbox.request(bad.position, 'retry')
   await sleep(50)
-  tMode = 'ok'
+  publisher.answers.delete('T')
   openT()
   await sleep(50)
   openV()
-  await until(() => log.length >= 6, 3_000).catch(() => undefined)
+  await until(() => publisher.log.length >= 6, 3_000).catch(() => undefined)
   await relay.stop()
-  expect(log.filter((x) => /k\d/.test(x))).toEqual(['T:k1', 'T:k3'])
+  expect(publisher.log.filter((x) => /k\d/.test(x))).toEqual(['T:k1', 'T:k3'])
 })
 
 test('what waits for a key that is about to be lifted comes back in order', async () => {
-  const key = { aggregateType: 'order', aggregateId: 'K' }
-  const log: string[] = []
-  let tMode: 'fail' | 'ok' = 'fail'
-  let uMode: 'reject' | 'ok' = 'reject'
-  const gates = new Map<string, Promise<void>>()
-  const topicOf = (e: StoredEvent): string => e.topic ?? ''
-  const publisher: Publisher = {
-    name: 'scripted',
-    topicOf,
-    close: async () => undefined,
-    async publish(events) {
-      const outcomes: Outcome[] = []
-      for (const topic of new Set(events.map(topicOf))) await gates.get(topic)
-      for (const e of events) {
-        const topic = topicOf(e)
-        const error = Object.assign(new Error('x'), { code: 'OUTBOX_PUBLISH_RETRY' }) as never
-        if (topic === 'T' && tMode === 'fail') outcomes.push({ status: 'retry', error, topic })
-        else if (topic === 'U' && uMode === 'reject') outcomes.push({ status: 'reject', error, topic })
-        else {
-          log.push(`${topic}:${e.payload as string}`)
-          outcomes.push({ status: 'published' })
-        }
-      }
-      return outcomes
-    },
-  }
-  const outbox = new MemoryOutbox()
-  const { relay } = setUp(
-    { holdAfterMs: 60_000, lease: { termMs: 10_000 } },
-    { outbox, publisher: publisher as never },
-  )
-  outbox.insert({ topic: 'T', payload: 'other', aggregateId: 'other' })
-  outbox.insert({ topic: 'V', payload: 'v' })
-  await relay.start()
-  await until(() => relay.metrics().stalledTopics === 1)
-  let openT!: () => void
-  gates.set('T', new Promise((r) => (openT = r)))
-  await sleep(50)
-  outbox.insert({ ...key, topic: 'T', payload: 'k1' })
-  await sleep(50)
+  const { key, outbox, publisher, relay, openT } = await stalledBehindT()
   const bad = outbox.insert({ ...key, topic: 'U', payload: 'bad' })
   await until(() => outbox.held.has(bad.position))
   // A person lets it go; U is slow to answer. Meanwhile k3 arrives, and T works again.
-  uMode = 'ok'
-  let openU!: () => void
-  gates.set('U', new Promise((r) => (openU = r)))
+  publisher.answers.delete('U')
+  const openU = publisher.hang('U')
   outbox.request(bad.position, 'retry')
   await sleep(50)
   outbox.insert({ ...key, topic: 'T', payload: 'k3' })
   await sleep(50)
-  tMode = 'ok'
+  publisher.answers.delete('T')
   openT()
   await sleep(50)
   openU()
-  await until(() => log.length >= 5, 3_000).catch(() => undefined)
+  await until(() => publisher.log.length >= 5, 3_000).catch(() => undefined)
   await relay.stop()
-  expect(log.filter((x) => /k\d/.test(x))).toEqual(['T:k1', 'T:k3'])
+  expect(publisher.log.filter((x) => /k\d/.test(x))).toEqual(['T:k1', 'T:k3'])
 })
 
 test('drain() is not complete while held rows that are free to go are left', async () => {

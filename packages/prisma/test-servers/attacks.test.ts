@@ -82,7 +82,7 @@ describe.each([targets['prisma 7, prisma-client']])('$name', (target) => {
     expect([result, await stored()]).toEqual(['committed', [{ type: 'try 2', count: 501 }]])
   })
 
-  test.runIf(target.savepoints)('nested', async () => {
+  test('nested', async () => {
     const result = await outcome(
       wrap().$transaction(async (tx) => {
         await tx.$transaction((inner) => Promise.all([inner.emit(many('phantom')), boom()])).catch(() => {})
@@ -93,7 +93,7 @@ describe.each([targets['prisma 7, prisma-client']])('$name', (target) => {
     expect([result, await stored()]).toEqual(['committed', [{ type: 'outer', count: 1 }]])
   })
 
-  test.runIf(target.savepoints)('nested in parallel, elder rolls back', async () => {
+  test('nested in parallel, elder rolls back', async () => {
     let inner = ''
     const result = await outcome(
       wrap().$transaction(async (tx) => {
@@ -112,7 +112,7 @@ describe.each([targets['prisma 7, prisma-client']])('$name', (target) => {
     expect([result, inner, await stored()]).not.toEqual(['committed', 'fulfilled', []])
   })
 
-  test.runIf(target.savepoints)('nested in parallel, elder commits, younger rolls back', async () => {
+  test('nested in parallel, elder commits, younger rolls back', async () => {
     let inner = ''
     const result = await outcome(
       wrap().$transaction(async (tx) => {

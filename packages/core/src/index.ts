@@ -62,6 +62,7 @@ export {
   type ExactOptions,
   type OutboxOptions,
 } from './outbox.js'
+export { emitFunction } from './emit-function.js'
 export { runInScope, TransactionScope } from './transaction.js'
 export { markHandle, scopeOfHandle } from './transaction-handle.js'
 export { cloudEvents, type CloudEventsOptions } from './envelope/cloudevents.js'

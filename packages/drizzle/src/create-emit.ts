@@ -1,12 +1,10 @@
 import {
+  emitFunction,
   Outbox,
   OutboxError,
-  rejectMore,
-  scopeOfHandle,
   type Dialect,
   type EventsOf,
   type ExactOptions,
-  type OutboxEvent,
   type OutboxOptions,
 } from '@outboxkit/core'
 import { dialectOf, executorOf, isTransaction, type DrizzleHandle } from './handle.js'
@@ -25,22 +23,10 @@ import type { DrizzleTxLike, EmitFunction } from './types.js'
 export function createEmit<const O extends OutboxOptions = {}>(
   options?: ExactOptions<O>,
 ): EmitFunction<EventsOf<O>> {
-  const outbox = new Outbox(options)
-  // Not async: the promise of a scope is lazy, and has to stay so.
-  const emit = (tx: DrizzleTxLike, input: OutboxEvent | readonly OutboxEvent[], more?: unknown) => {
-    const scope = scopeOfHandle(tx)
-    if (scope !== undefined) return scope.emit(input, outbox, more)
+  const emit = emitFunction(new Outbox(options), (tx: DrizzleTxLike) => {
     const handle = tx as unknown as DrizzleHandle
-    try {
-      rejectMore(more)
-      return outbox.emitNow(
-        executorOf(transactionDialectOf(handle), () => handle),
-        input,
-      )
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
-  }
+    return executorOf(transactionDialectOf(handle), () => handle)
+  })
   return emit as EmitFunction<EventsOf<O>>
 }
 

@@ -1,9 +1,8 @@
 import {
   emitAmbient,
+  emitFunction,
   Outbox,
   OutboxError,
-  rejectMore,
-  scopeOfHandle,
   type EventsOf,
   type ExactOptions,
   type OutboxEvent,
@@ -57,19 +56,10 @@ export function withOutbox<K extends Knex, const O extends OutboxOptions = {}>(
 export function createEmit<const O extends OutboxOptions = {}>(
   options?: ExactOptions<O>,
 ): EmitFunction<EventsOf<O>> {
-  const outbox = new Outbox(options)
-  // Not async: the promise of a scope is lazy, and has to stay so.
-  const emit = (handle: Knex, input: OutboxEvent, more?: unknown): Promise<string | string[]> => {
-    const scope = scopeOfHandle(handle)
-    if (scope !== undefined) return scope.emit(input, outbox, more)
-    try {
-      rejectMore(more)
-      const trx = toTransactor(handle)
-      return outbox.emitNow(executorOf(trx.client, { trx }), input)
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
-  }
+  const emit = emitFunction(new Outbox(options), (handle: Knex) => {
+    const trx = toTransactor(handle)
+    return executorOf(trx.client, { trx })
+  })
   return emit as never
 }
 

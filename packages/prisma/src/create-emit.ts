@@ -1,12 +1,4 @@
-import {
-  Outbox,
-  OutboxError,
-  rejectMore,
-  scopeOfHandle,
-  type Dialect,
-  type EventsOf,
-  type OutboxEvent,
-} from '@outboxkit/core'
+import { emitFunction, Outbox, OutboxError, type Dialect, type EventsOf } from '@outboxkit/core'
 import { dialectOf, executorOf, isTransaction, type PrismaHandle } from './handle.js'
 import type { EmitFunction, ExactPrismaOptions, PrismaOutboxOptions, PrismaTxLike } from './types.js'
 
@@ -25,22 +17,10 @@ export function createEmit<const O extends PrismaOutboxOptions = {}>(
   options?: ExactPrismaOptions<O>,
 ): EmitFunction<EventsOf<O>> {
   const { provider, ...rest }: PrismaOutboxOptions = options ?? {}
-  const outbox = new Outbox(rest)
-  // Not async: the promise of a scope is lazy, and has to stay so.
-  const emit = (tx: PrismaTxLike, input: OutboxEvent | readonly OutboxEvent[], more?: unknown) => {
-    const scope = scopeOfHandle(tx)
-    if (scope !== undefined) return scope.emit(input, outbox, more)
+  const emit = emitFunction(new Outbox(rest), (tx: PrismaTxLike) => {
     const handle = tx as unknown as PrismaHandle
-    try {
-      rejectMore(more)
-      return outbox.emitNow(
-        executorOf(transactionDialectOf(handle, provider), () => handle),
-        input,
-      )
-    } catch (error) {
-      return Promise.reject(error as Error)
-    }
-  }
+    return executorOf(transactionDialectOf(handle, provider), () => handle)
+  })
   return emit as EmitFunction<EventsOf<O>>
 }
 

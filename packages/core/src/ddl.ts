@@ -37,7 +37,7 @@ function createTable(dialect: Dialect, table: OutboxTable, definition: TableDefi
     `create table ${target} (\n  ${lines.join(',\n  ')}\n)${suffix}`,
     ...definition.indexes.map((index) => {
       const name = quoteIdentifier(dialect, `${tableName(table, definition.kind)}_${index.suffix}`)
-      return `create index ${name} on ${target} (${index.columns.map((column) => quoteIdentifier(dialect, column)).join(', ')})`
+      return `create ${index.unique ? 'unique ' : ''}index ${name} on ${target} (${index.columns.map((column) => quoteIdentifier(dialect, column)).join(', ')})`
     }),
   ]
 }

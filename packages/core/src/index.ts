@@ -52,7 +52,7 @@ export { uuidv7 } from './uuid.js'
 export { rejectUnknownKeys } from './known-keys.js'
 export type { BigIntPolicy } from './json.js'
 export type { PreparedEvent } from './prepare.js'
-export { insertEvents } from './insert.js'
+export { insertEvents, type DuplicatePolicy } from './insert.js'
 export {
   emitAmbient,
   Outbox,

@@ -7,6 +7,15 @@ const maxRows = 500
 // A statement stays well below MySQL's smallest usual max_allowed_packet.
 const maxCharacters = 2_000_000
 
+/** What happens when the id of an event is in the table already, where the table has a unique index on it. */
+export type DuplicatePolicy = 'error' | 'ignore'
+
+// MySQL's INSERT IGNORE would hide other errors as well.
+const ignoreDuplicates: Readonly<Record<Dialect, string>> = {
+  postgres: ' on conflict ("id") do nothing',
+  mysql: ' on duplicate key update `id` = `id`',
+}
+
 const columns = ['id', 'aggregatetype', 'aggregateid', 'type', 'payload', 'headers', 'topic'] as const
 
 /**
@@ -17,8 +26,9 @@ export function insertEvents(
   table: OutboxTable,
   dialect: Dialect,
   events: readonly PreparedEvent[],
+  onDuplicate: DuplicatePolicy = 'error',
 ): SqlStatement[] {
-  return chunk(events).map((rows) => insertStatement(table, dialect, rows))
+  return chunk(events).map((rows) => insertStatement(table, dialect, rows, onDuplicate))
 }
 
 function chunk(events: readonly PreparedEvent[]): PreparedEvent[][] {
@@ -41,7 +51,12 @@ function chunk(events: readonly PreparedEvent[]): PreparedEvent[][] {
   return chunks
 }
 
-function insertStatement(table: OutboxTable, dialect: Dialect, rows: readonly PreparedEvent[]): SqlStatement {
+function insertStatement(
+  table: OutboxTable,
+  dialect: Dialect,
+  rows: readonly PreparedEvent[],
+  onDuplicate: DuplicatePolicy,
+): SqlStatement {
   const names = columns.map((column) => quoteIdentifier(dialect, column)).join(', ')
   const casts = parameterCasts(table, dialect)
   const strings: string[] = []
@@ -55,7 +70,7 @@ function insertStatement(table: OutboxTable, dialect: Dialect, rows: readonly Pr
       text = index === columns.length - 1 ? `${cast[1]}), ` : `${cast[1]}, `
     })
   }
-  strings.push(text.slice(0, -2))
+  strings.push(text.slice(0, -2) + (onDuplicate === 'ignore' ? ignoreDuplicates[dialect] : ''))
   return { strings, values }
 }
 

@@ -3,7 +3,7 @@ import type { Catalogue, EventOf } from './catalogue.js'
 import { OutboxError } from './errors.js'
 import { scopeOf, type OutboxEvent } from './event.js'
 import type { SqlExecutor } from './executor.js'
-import { insertEvents, lockKeyStatement } from './insert.js'
+import { insertEvents, lockKeyStatement, type DuplicatePolicy } from './insert.js'
 import type { BigIntPolicy } from './json.js'
 import { rejectUnknownKeys } from './known-keys.js'
 import { prepareEvents, type PreparedEvent, type PrepareOptions } from './prepare.js'
@@ -29,6 +29,11 @@ export interface OutboxOptions {
    * Default false. PostgreSQL only.
    */
   readonly lockKey?: boolean | undefined
+  /**
+   * Needs `table: { uniqueId: true }`. An event whose id is in the table already: `error` (default,
+   * `OUTBOX_DUPLICATE_ID`) or `ignore`, which keeps the stored one. An event that was published has left the table.
+   */
+  readonly onDuplicate?: DuplicatePolicy | undefined
   /** Adds `outbox.emit()` to the handle, which finds the current transaction by itself. Default false. */
   readonly ambient?: boolean | undefined
   /** Told of every failing `afterCommit` hook. Default: a process warning. The commit stands in any case. */
@@ -58,6 +63,7 @@ const optionKeys = [
   'maxPayloadBytes',
   'bigint',
   'lockKey',
+  'onDuplicate',
   'ambient',
   'onAfterCommitError',
 ] as const
@@ -67,6 +73,7 @@ const defaultMaxPayloadBytes = 900_000
 export class Outbox {
   readonly table: OutboxTable
   readonly lockKey: boolean
+  readonly onDuplicate: DuplicatePolicy
   readonly ambient: AsyncLocalStorage<TransactionScope> | undefined
   readonly reportAfterCommitError: (error: unknown) => void
   readonly #prepare: PrepareOptions
@@ -93,6 +100,7 @@ export class Outbox {
       )
     this.table = resolveTable(options.table)
     this.lockKey = options.lockKey ?? false
+    this.onDuplicate = resolveDuplicates(options.onDuplicate, this.table)
     this.ambient = options.ambient === true ? new AsyncLocalStorage() : undefined
     this.reportAfterCommitError = options.onAfterCommitError ?? warnOfHook
     this.#prepare = { payload: this.table.payload, events: options.events, maxPayloadBytes, bigint }
@@ -107,7 +115,7 @@ export class Outbox {
   async insert(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
     if (events.length === 0) return
     if (this.lockKey) await this.#lockKeys(executor, events)
-    for (const statement of insertEvents(this.table, executor.dialect, events))
+    for (const statement of insertEvents(this.table, executor.dialect, events, this.onDuplicate))
       await executor.execute(statement)
   }
 
@@ -175,6 +183,20 @@ export function asList(input: OutboxEvent | readonly OutboxEvent[]): readonly Ou
 
 export function idsOf(input: unknown, prepared: readonly PreparedEvent[]): string | string[] {
   return Array.isArray(input) ? prepared.map(({ id }) => id) : (prepared[0]?.id ?? '')
+}
+
+function resolveDuplicates(policy: DuplicatePolicy = 'error', table: OutboxTable): DuplicatePolicy {
+  if (policy !== 'error' && policy !== 'ignore')
+    throw new OutboxError(
+      'OUTBOX_OPTION_INVALID',
+      `onDuplicate must be 'error' or 'ignore', got ${JSON.stringify(policy)}.`,
+    )
+  if (policy === 'ignore' && !table.uniqueId)
+    throw new OutboxError(
+      'OUTBOX_OPTION_INVALID',
+      "onDuplicate: 'ignore' needs a unique index on the id: create the table with uniqueId: true, and say so in the option table.",
+    )
+  return policy
 }
 
 function warnOfHook(error: unknown): void {

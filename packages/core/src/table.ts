@@ -13,6 +13,11 @@ export interface TableOptions {
   readonly schema?: string
   /** Default `json`. */
   readonly payload?: PayloadType
+  /**
+   * A unique index on the event id, so that the database refuses an id that is in the table already. Default false:
+   * an index costs time on every insert, and it knows only what is not published yet.
+   */
+  readonly uniqueId?: boolean
 }
 
 /** {@link TableOptions} with the defaults filled in. */
@@ -20,6 +25,7 @@ export interface OutboxTable {
   readonly name: string
   readonly schema: string | undefined
   readonly payload: PayloadType
+  readonly uniqueId: boolean
 }
 
 export type TableKind = 'outbox' | 'lease' | 'held'
@@ -37,6 +43,7 @@ export interface Column {
 export interface Index {
   readonly suffix: string
   readonly columns: readonly string[]
+  readonly unique: boolean
 }
 
 export interface TableDefinition {
@@ -54,7 +61,7 @@ const longestName = 57
 
 /** Fills in the defaults. Throws `OUTBOX_OPTION_INVALID` for a name that no database accepts. */
 export function resolveTable(options: TableOptions = {}): OutboxTable {
-  rejectUnknownKeys(options, ['name', 'schema', 'payload'], 'The option table')
+  rejectUnknownKeys(options, ['name', 'schema', 'payload', 'uniqueId'], 'The option table')
   const name = options.name ?? 'outbox'
   for (const [option, value] of [
     ['table.name', name],
@@ -73,7 +80,13 @@ export function resolveTable(options: TableOptions = {}): OutboxTable {
       'OUTBOX_OPTION_INVALID',
       `table.payload must be 'json' or 'bytes', got ${JSON.stringify(payload)}.`,
     )
-  return { name, schema: options.schema, payload }
+  const uniqueId = options.uniqueId ?? false
+  if (typeof uniqueId !== 'boolean')
+    throw new OutboxError(
+      'OUTBOX_OPTION_INVALID',
+      `table.uniqueId must be true or false, got ${JSON.stringify(uniqueId)}.`,
+    )
+  return { name, schema: options.schema, payload, uniqueId }
 }
 
 /** The plain (unquoted) name of one of the tables. */
@@ -135,7 +148,7 @@ export function tableDefinition(table: OutboxTable, kind: TableKind): TableDefin
         ...eventColumns(table.payload),
       ],
       primaryKey: 'position',
-      indexes: [],
+      indexes: table.uniqueId ? [{ suffix: 'id', columns: ['id'], unique: true }] : [],
     }
   if (kind === 'held')
     return {
@@ -176,7 +189,7 @@ export function tableDefinition(table: OutboxTable, kind: TableKind): TableDefin
         },
       ],
       primaryKey: 'position',
-      indexes: [{ suffix: 'scope', columns: ['scope_kind', 'scope', 'position'] }],
+      indexes: [{ suffix: 'scope', columns: ['scope_kind', 'scope', 'position'], unique: false }],
     }
   return {
     kind,

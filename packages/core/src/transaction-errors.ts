@@ -5,6 +5,7 @@ const aborted = /25P02|current transaction is aborted/
 const missing = /42P01|relation "[^"]*" does not exist|er_no_such_table/i
 const division = /22012|division by zero/
 const forbidden = /42501|permission denied for/
+const duplicate = /23505|duplicate key value|er_dup_entry/i
 
 /** Says what to do about the failures of our INSERT that have a known cure; every other error is the ORM's own. */
 export function explained(error: unknown): unknown {
@@ -18,6 +19,13 @@ export function explained(error: unknown): unknown {
     return new OutboxError(
       'OUTBOX_INSERT_FAILED',
       'The outbox table is not there. Create it with the statements of createTablesSql(), or name its schema with the option table: { schema, name }.',
+      { cause: error },
+    )
+  // Our INSERT has no other unique value than the id; the position is the database's.
+  if (says(error, duplicate))
+    return new OutboxError(
+      'OUTBOX_DUPLICATE_ID',
+      "An event with this id is in the outbox already. Give the event another id, or ignore duplicates with the option onDuplicate: 'ignore'.",
       { cause: error },
     )
   if (says(error, forbidden))

@@ -16,6 +16,7 @@ import {
   mysqlSchema,
   mysqlTable,
   smallint,
+  uniqueIndex,
 } from 'drizzle-orm/mysql-core'
 import { propertyOf } from './property.js'
 
@@ -116,7 +117,8 @@ function tableOf(kind: TableKind, options?: TableOptions): unknown {
   return create(name, columns, (self) => {
     const indexes = definition.indexes.map((entry) => {
       const [first, ...rest] = entry.columns.map((column) => self[propertyOf(column)]) as [never, ...never[]]
-      return index(`${name}_${entry.suffix}`).on(first, ...rest)
+      const named = entry.unique ? uniqueIndex : index
+      return named(`${name}_${entry.suffix}`).on(first, ...rest)
     })
     // A list works from 0.36 on; its declarations still ask for an object.
     return indexes as never

@@ -18,6 +18,7 @@ import {
   smallint,
   text,
   timestamp,
+  uniqueIndex,
   uuid,
   varchar,
 } from 'drizzle-orm/pg-core'
@@ -77,7 +78,8 @@ function tableOf(kind: TableKind, options?: TableOptions): unknown {
   return create(name, columns, (self) =>
     definition.indexes.map((entry) => {
       const [first, ...rest] = entry.columns.map((column) => self[propertyOf(column)]) as [never, ...never[]]
-      return index(`${name}_${entry.suffix}`).on(first, ...rest)
+      const named = entry.unique ? uniqueIndex : index
+      return named(`${name}_${entry.suffix}`).on(first, ...rest)
     }),
   )
 }

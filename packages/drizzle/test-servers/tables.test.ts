@@ -49,6 +49,7 @@ const catalogColumns = `
 describe.each<{ title: string; options: TableOptions }>([
   { title: 'json', options: {} },
   { title: 'bytes, with a name of its own', options: { name: 'events', payload: 'bytes' } },
+  { title: 'unique ids', options: { uniqueId: true } },
 ])(`drizzle ${version}: definitions of the tables, $title`, ({ options }) => {
   let place: FreshSchema
   beforeAll(async () => {
@@ -79,8 +80,16 @@ describe.each<{ title: string; options: TableOptions }>([
     expect(new Set(rows.map(({ name }) => name))).toEqual(new Set(expected))
     const indexes = tables.flatMap((table) => table.indexes.map(({ config }) => config.columns))
     expect(indexes.map((columns) => columns.map((column) => (column as { name: string }).name))).toEqual([
+      ...(options.uniqueId === true ? [['id']] : []),
       ['scope_kind', 'scope', 'position'],
     ])
+    const unique = await place.query<{ name: string }>(
+      `select c.relname as name from pg_index i join pg_class c on c.oid = i.indexrelid
+       where c.relnamespace = $1::regnamespace and i.indisunique and not i.indisprimary`,
+      [place.schema],
+    )
+    const declared = tables.flatMap((table) => table.indexes.filter(({ config }) => config.unique))
+    expect(unique.map((row) => row.name)).toEqual(declared.map(({ config }) => config.name))
     const name = options.name ?? 'outbox'
     const sequences = await place.query(
       'select sequencename as name from pg_sequences where schemaname = $1',

@@ -27,7 +27,10 @@ export function emitOperation(db: object, input: unknown, more?: unknown): EmitO
   const operation = operationOf(
     wrapping.client,
     wrapping.dialect,
-    onlyStatement(wrapping, insertEvents(wrapping.outbox.table, wrapping.dialect, prepared)),
+    onlyStatement(
+      wrapping,
+      insertEvents(wrapping.outbox.table, wrapping.dialect, prepared, wrapping.outbox.onDuplicate),
+    ),
   )
   const ids = prepared.map(({ id }) => id)
   return inBatch(wrapping, operation, Array.isArray(input) ? ids : (ids[0] ?? ''))

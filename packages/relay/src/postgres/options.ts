@@ -79,7 +79,7 @@ const keys = {
     'onWarning',
     'internal',
   ],
-  table: ['name', 'schema', 'payload'],
+  table: ['name', 'schema', 'payload', 'uniqueId'],
   sweep: ['intervalMs'],
   internal: ['unsafeRule', 'ageMs', 'restAfterMs', 'sweepShare'],
 } as const

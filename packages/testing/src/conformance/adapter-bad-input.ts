@@ -206,8 +206,9 @@ export function handleTests(suite: SuiteContext): void {
   describe('emit() needs a live transaction', () => {
     test('the handle itself has none: an error at once, also un-awaited', async () => {
       const app = await place().open()
-      expect(() => app.emitOutside(event('a'))).toThrow(Error)
-      expect(() => app.emitOutside([event('a')])).toThrow(Error)
+      const noTransaction = expect.objectContaining({ code: 'OUTBOX_NO_TRANSACTION' })
+      expect(() => app.emitOutside(event('a'))).toThrow(noTransaction)
+      expect(() => app.emitOutside([event('a')])).toThrow(noTransaction)
       await expectNothing(place())
     })
 

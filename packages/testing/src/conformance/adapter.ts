@@ -4,6 +4,7 @@ import { afterCommitTests, afterCommitFailureTests } from './adapter-after-commi
 import { adapterCapabilities, type AdapterHarness, type Capability } from './adapter-harness.js'
 import { badInputTests, handleTests } from './adapter-bad-input.js'
 import { bytesTests, contentTests, volumeTests } from './adapter-content.js'
+import { duplicateTests } from './adapter-duplicates.js'
 import { ambientTests, batchTests, functionFormTests } from './adapter-forms.js'
 import { nestedTests } from './adapter-nested.js'
 import { makePlace, type Place, type PlaceSetup } from './adapter-place.js'
@@ -42,6 +43,12 @@ export function adapterSuite(harness: AdapterHarness): void {
       'a table of bytes',
       { table: { name: 'outbox_bytes', payload: 'bytes' }, ownSchema: false },
       bytesTests,
+    )
+    inPlace(
+      harness,
+      'a table with a unique id',
+      { table: { name: 'outbox_unique', uniqueId: true }, ownSchema: false },
+      duplicateTests,
     )
   })
 }

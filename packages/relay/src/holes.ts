@@ -27,13 +27,9 @@ import {
   type Note,
   type Snapshot,
 } from './hole-note.js'
+import { HoleSet, probesOf, singleWidth, type Hole, type PositionRange, type Probes } from './hole-set.js'
 
 export type { Holders, Snapshot } from './hole-note.js'
-
-export interface PositionRange {
-  readonly lo: number
-  readonly hi: number
-}
 
 /** What one read has found, all of it in one snapshot. */
 export interface ReadResult {
@@ -63,21 +59,12 @@ export interface HoleOptions {
   readonly restAfterMs?: number
 }
 
-interface Hole extends PositionRange {
-  /** `undefined`: found since the last note. */
-  readonly note: Note | undefined
-  readonly foundAt: number
-}
-
-/** Up to this width a hole is probed position by position, else as a range. */
-const singleWidth = 32
-
 export class Holes {
   readonly #rule: HoleRule
   readonly #ageMs: number
   readonly #restAfterMs: number
-  /** Sorted and disjoint, all at or below `high`. */
-  #holes: Hole[] = []
+  /** All at or below `high`. */
+  readonly #holes = new HoleSet<Note>()
   #high = 0
   #lastValue = 0
   #latest: Note | undefined
@@ -101,38 +88,34 @@ export class Holes {
 
   /** Open positions. */
   get count(): number {
-    return this.#holes.reduce((sum, { lo, hi }) => sum + hi - lo + 1, 0)
+    return this.#holes.count
   }
 
   /** Those of them that are not probed. */
   get restingCount(): number {
-    return this.#holes.reduce((sum, { lo, hi, note }) => sum + (note?.resting === true ? hi - lo + 1 : 0), 0)
+    return this.#holes.all.reduce(
+      (sum, { lo, hi, note }) => sum + (note?.resting === true ? hi - lo + 1 : 0),
+      0,
+    )
   }
 
   get ranges(): readonly PositionRange[] {
-    return this.#holes
+    return this.#holes.all
   }
 
   /** Age of the oldest hole in ms; 0 without holes. */
   oldestAgeMs(now: number): number {
-    return this.#holes.reduce((oldest, { foundAt }) => Math.max(oldest, now - foundAt), 0)
+    return this.#holes.oldestAgeMs(now)
   }
 
   /** True for a position in a hole. */
   covers(position: number): boolean {
-    return this.#indexOf(position) >= 0
+    return this.#holes.covers(position)
   }
 
   /** What the next read has to look for below `high`. */
-  probes(): { readonly singles: readonly number[]; readonly ranges: readonly PositionRange[] } {
-    const singles: number[] = []
-    const ranges: PositionRange[] = []
-    for (const { lo, hi, note } of this.#holes) {
-      if (note?.resting === true) continue
-      if (hi - lo >= singleWidth) ranges.push({ lo, hi })
-      else for (let position = lo; position <= hi; position++) singles.push(position)
-    }
-    return { singles, ranges }
+  probes(): Probes {
+    return probesOf(this.#holes.all.filter(({ note }) => note?.resting !== true))
   }
 
   /**
@@ -155,7 +138,7 @@ export class Holes {
   /** True when a note would help: {@link note}. */
   wantsNote(): boolean {
     if (this.#rule !== 'xids') return false
-    return this.#holes.some(({ lo, note }) =>
+    return this.#holes.all.some(({ lo, note }) =>
       note === undefined ? lo <= this.#lastValue : note.nameless.size > 0,
     )
   }
@@ -171,7 +154,7 @@ export class Holes {
     for (const note of this.#notes()) nameHolders(note, holders, appeared)
     const fresh = newNote(lastValue, holders, now)
     this.#latest = fresh
-    this.#holes = this.#holes.flatMap((hole) => (hole.note === undefined ? split(hole, fresh) : [hole]))
+    this.#holes.replace((hole) => (hole.note === undefined ? split(hole, fresh) : [hole]))
   }
 
   /** Wakes resting holes for which the wait is over. */
@@ -187,14 +170,14 @@ export class Holes {
 
   #notes(): Set<Note> {
     const notes = new Set<Note>()
-    for (const { note } of this.#holes) if (note !== undefined) notes.add(note)
+    for (const { note } of this.#holes.all) if (note !== undefined) notes.add(note)
     if (this.#latest !== undefined) notes.add(this.#latest)
     return notes
   }
 
   #take(position: number, now: number): void {
     if (position <= this.#high) {
-      this.#fill(position)
+      this.#holes.fill(position)
       return
     }
     if (position > this.#high + 1) this.#open({ lo: this.#high + 1, hi: position - 1, foundAt: now })
@@ -204,32 +187,8 @@ export class Holes {
   /** The latest note covers what lies below its last value, also when the hole is found only now. */
   #open(found: PositionRange & { readonly foundAt: number }): void {
     if (this.#rule === 'none') return
-    const hole: Hole = { ...found, note: undefined }
+    const hole: Hole<Note> = { ...found, note: undefined }
     this.#holes.push(...(this.#latest === undefined ? [hole] : split(hole, this.#latest)))
-  }
-
-  #fill(position: number): void {
-    const index = this.#indexOf(position)
-    const hole = this.#holes[index]
-    if (hole === undefined) throw new Error(`Position ${position} is not a hole: it was read before.`)
-    const rest: Hole[] = []
-    if (hole.lo < position) rest.push({ ...hole, hi: position - 1 })
-    if (hole.hi > position) rest.push({ ...hole, lo: position + 1 })
-    this.#holes.splice(index, 1, ...rest)
-  }
-
-  #indexOf(position: number): number {
-    let left = 0
-    let right = this.#holes.length - 1
-    while (left <= right) {
-      const middle = (left + right) >> 1
-      const hole = this.#holes[middle]
-      if (hole === undefined) return -1
-      if (position < hole.lo) right = middle - 1
-      else if (position > hole.hi) left = middle + 1
-      else return middle
-    }
-    return -1
   }
 
   /** Above the last row, up to the note's last value, nothing can come any more: no hole needs to be made of it. */
@@ -241,11 +200,12 @@ export class Holes {
 
   /** A hole above `cut` was not probed. None lies across it: the row at `cut` has split it. */
   #bury(cut: number, now: number): void {
-    const { length } = this.#holes
-    if (length === 0) return
-    this.#holes = this.#holes.filter((hole) => {
-      if (this.#rule === 'age') return now - hole.foundAt < this.#ageMs
-      return hole.note === undefined || !isOver(hole.note) || hole.lo > cut
+    this.#holes.replace((hole) => {
+      const isDead =
+        this.#rule === 'age'
+          ? now - hole.foundAt >= this.#ageMs
+          : hole.note !== undefined && isOver(hole.note) && hole.lo <= cut
+      return isDead ? [] : [hole]
     })
   }
 
@@ -255,7 +215,7 @@ export class Holes {
     const candidates = new Set<Note>()
     const probedInPart = new Set<Note>()
     const wide = new Set<Note>()
-    for (const { lo, hi, note } of this.#holes) {
+    for (const { lo, hi, note } of this.#holes.all) {
       if (note === undefined || note.resting || note.nameless.size > 0) continue
       candidates.add(note)
       if (hi > cut) probedInPart.add(note)
@@ -268,7 +228,7 @@ export class Holes {
 }
 
 /** The part of a hole that `note` covers, and the rest, which waits for a later note. */
-function split(hole: Hole, note: Note): Hole[] {
+function split(hole: Hole<Note>, note: Note): Hole<Note>[] {
   if (hole.hi <= note.upTo) return [{ ...hole, note }]
   if (hole.lo > note.upTo) return [hole]
   return [

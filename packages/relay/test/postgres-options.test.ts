@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { failed, Redactor } from '../src/postgres/errors.js'
+import { failed, redactorOf } from '../src/postgres/errors.js'
 import { postgresSource } from '../src/postgres/index.js'
 import { resolveOptions } from '../src/postgres/options.js'
 
@@ -88,7 +88,7 @@ describe('errors', () => {
         severity: 'FATAL',
       },
     )
-    const error = failed('Cannot connect', cause, new Redactor(config))
+    const error = failed('Cannot connect', cause, redactorOf(config))
     expect(error).toMatchObject({ code: 'OUTBOX_SOURCE_FAILED', details: { sqlState: '28P01' } })
     expect(error.message).toContain('no way')
     const shown = inspect(error, { depth: 10, showHidden: true })
@@ -110,15 +110,15 @@ describe('errors', () => {
 
   it('say what lies inside an error without a message', () => {
     const several = new AggregateError([new Error('refused ::1'), new Error('refused 127.0.0.1')], '')
-    expect(failed('Cannot connect', several, new Redactor({})).message).toBe(
+    expect(failed('Cannot connect', several, redactorOf({})).message).toBe(
       'Cannot connect: refused ::1; refused 127.0.0.1',
     )
     const bare = Object.assign(new Error(''), { code: 'ECONNRESET' })
-    expect(failed('Cannot connect', bare, new Redactor({})).message).toBe('Cannot connect: ECONNRESET')
+    expect(failed('Cannot connect', bare, redactorOf({})).message).toBe('Cannot connect: ECONNRESET')
   })
 
   it('say what to do about a missing table and a missing privilege', () => {
     const error = Object.assign(new Error('relation does not exist'), { code: '42P01' })
-    expect(failed('A statement failed', error, new Redactor({})).message).toContain('createTablesSql()')
+    expect(failed('A statement failed', error, redactorOf({})).message).toContain('createTablesSql()')
   })
 })

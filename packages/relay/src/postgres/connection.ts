@@ -1,6 +1,7 @@
 import type { OutboxError } from '@outboxkit/core'
 import pg from 'pg'
-import { failed, isReported, Redactor } from './errors.js'
+import type { Redactor } from '../redact.js'
+import { failed, isReported, redactorOf } from './errors.js'
 
 /** A row in text form: nothing has been interpreted by the driver. */
 export type RawRow = readonly (string | null)[]
@@ -67,7 +68,7 @@ export class Connection {
   constructor(options: ConnectOptions, purpose: string) {
     this.#options = options
     this.#purpose = purpose
-    this.#redact = new Redactor(options.config)
+    this.#redact = redactorOf(options.config)
   }
 
   /**

@@ -1,5 +1,6 @@
 import { OutboxError, type StoredEvent } from '@outboxkit/core'
 import { Holes } from '../holes.js'
+import { lateWarning, Sweep, sweepPage } from '../sweep.js'
 import type { Batch } from '../source.js'
 import type { Connection, RawRow } from './connection.js'
 import { toEvent, toHolders, toPosition, toSnapshot } from './decode.js'
@@ -46,7 +47,6 @@ interface Answer {
 
 /** The lock table is looked at for at most a fiftieth of the time. */
 const noteShare = 50
-const sweepPage = 10_000
 
 /** Reads the outbox table in order, from its start; see `holes.ts` for the proof. Lives from open to close. */
 export class Reader {
@@ -54,22 +54,19 @@ export class Reader {
   readonly #options: ResolvedSourceOptions
   readonly #target: ReaderTarget
   readonly #holes: Holes
-  readonly #inFlight = new Set<number>()
-  /** Settled since the running sweep began; `undefined` when none runs. */
-  #settledInSweep: Set<number> | undefined
+  readonly #sweep: Sweep
   #noteAt = 0
-  #sweepAt: number
   #caughtUp = false
   #ended: string | undefined
   #rewound = false
-  readonly #count = { reads: 0, repeated: 0, notes: 0, sweeps: 0, late: 0 }
+  readonly #count = { reads: 0, repeated: 0, notes: 0, late: 0 }
 
   constructor(connection: Connection, options: ResolvedSourceOptions, target: ReaderTarget) {
     this.#connection = connection
     this.#options = options
     this.#target = target
     this.#holes = new Holes(options)
-    this.#sweepAt = performance.now() + options.sweepIntervalMs
+    this.#sweep = new Sweep(options, (position) => this.#holes.covers(position))
   }
 
   get fingerprint(): string {
@@ -79,10 +76,11 @@ export class Reader {
   get stats(): ReaderStats {
     return {
       ...this.#count,
+      sweeps: this.#sweep.count,
       holes: this.#holes.count,
       resting: this.#holes.restingCount,
       oldestHoleMs: this.#holes.oldestAgeMs(performance.now()),
-      inFlight: this.#inFlight.size,
+      inFlight: this.#sweep.inFlight,
     }
   }
 
@@ -98,8 +96,11 @@ export class Reader {
       throw new OutboxError('OUTBOX_SOURCE_FAILED', `The source has to be opened again: ${this.#ended}.`)
     const now = performance.now()
     if (now >= this.#noteAt && this.#holes.wantsNote()) await this.#note(this.#holes.lastValue)
-    if (now >= this.#sweepAt) {
-      const late = await this.#sweep()
+    if (this.#sweep.isDue(now)) {
+      const late = await this.#sweep.run(
+        (after) => this.#positions(after),
+        (positions) => this.#late(positions),
+      )
       if (late !== undefined) return late
     }
     return this.#next()
@@ -111,8 +112,7 @@ export class Reader {
   }
 
   settled(position: number): void {
-    this.#inFlight.delete(position)
-    this.#settledInSweep?.add(position)
+    this.#sweep.settled(position)
   }
 
   /** Throws when numbers are handed out a second time. */
@@ -144,14 +144,14 @@ export class Reader {
       }
       if (!answer.truncated && !this.#caughtUp) {
         this.#caughtUp = true
-        this.#sweepAt = now
+        this.#sweep.hurry(now)
       }
       return this.#batch(answer.events, answer.truncated)
     }
   }
 
   #batch(events: readonly StoredEvent[], truncated: boolean): Batch {
-    for (const { position } of events) this.#inFlight.add(position)
+    this.#sweep.returned(events.map(({ position }) => position))
     return { events, truncated, fingerprint: this.fingerprint }
   }
 
@@ -185,42 +185,9 @@ export class Reader {
     this.#noteAt = now + Math.max(this.#options.noteIntervalMs, noteShare * (now - startedAt))
   }
 
-  /** The safety net: what lies below `high` and is neither open, nor in flight, nor settled meanwhile. */
-  async #sweep(): Promise<Batch | undefined> {
-    const startedAt = performance.now()
-    this.#settledInSweep = new Set()
-    try {
-      const found = await this.#findLate()
-      const now = performance.now()
-      this.#count.sweeps += 1
-      const { sweepIntervalMs, sweepShare } = this.#options
-      this.#sweepAt = now + Math.max(sweepIntervalMs, sweepShare * (now - startedAt))
-      return found.length === 0 ? undefined : await this.#late(found)
-    } finally {
-      this.#settledInSweep = undefined
-    }
-  }
-
-  async #findLate(): Promise<number[]> {
-    const { table, maxBatchEvents } = this.#options
-    const late: number[] = []
-    // A position that was set by hand may lie below the first one of a sequence.
-    let after = Number.MIN_SAFE_INTEGER
-    for (;;) {
-      const page = await this.#connection.query(readPositions(table, after, this.#holes.high, sweepPage))
-      const positions = page.map(([position]) => toPosition(position))
-      late.push(...positions.filter((position) => this.#isLate(position)))
-      if (positions.length < sweepPage || late.length >= maxBatchEvents) return late.slice(0, maxBatchEvents)
-      after = positions.at(-1) ?? after
-    }
-  }
-
-  #isLate(position: number): boolean {
-    return (
-      !this.#inFlight.has(position) &&
-      this.#settledInSweep?.has(position) !== true &&
-      !this.#holes.covers(position)
-    )
+  async #positions(after: number): Promise<number[]> {
+    const page = readPositions(this.#options.table, after, this.#holes.high, sweepPage)
+    return (await this.#connection.query(page)).map(([position]) => toPosition(position))
   }
 
   async #late(singles: readonly number[]): Promise<Batch | undefined> {
@@ -228,13 +195,13 @@ export class Reader {
     const high = Number.MAX_SAFE_INTEGER
     const answer = await this.#ask({ singles, ranges: [], high, maxEvents, maxBytes })
     if (answer.identity !== this.#target.identity) return this.#moved(answer.identity)
-    const events = answer.events.filter(({ position }) => this.#isLate(position))
+    const events = answer.events.filter(({ position }) => this.#sweep.isLate(position))
     if (events.length === 0) return undefined
-    if (answer.truncated) this.#sweepAt = 0
+    if (answer.truncated) this.#sweep.hurry(0)
     this.#count.late += events.length
-    onWarning(
-      `${events.length} events of ${table.name} were found by the sweep only, the first at position ${events[0]?.position}: they may be out of order. Does the application take numbers from the sequence in one transaction and insert them in another?`,
-    )
+    const why =
+      'Does the application take numbers from the sequence in one transaction and insert them in another?'
+    onWarning(lateWarning(table.name, events.length, events[0]?.position, why))
     return { ...this.#batch(events, answer.truncated), late: events.length }
   }
 }

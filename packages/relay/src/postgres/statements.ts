@@ -1,5 +1,5 @@
 import { qualifiedName, type OutboxTable } from '@outboxkit/core'
-import type { PositionRange } from '../holes.js'
+import type { PositionRange } from '../hole-set.js'
 import type { Statement } from './connection.js'
 
 /** The columns of an event, as text, in the order in which `decode.ts` takes them. */

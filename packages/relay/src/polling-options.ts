@@ -1,0 +1,121 @@
+import {
+  OutboxError,
+  rejectUnknownKeys,
+  resolveTable,
+  type OutboxTable,
+  type TableOptions,
+} from '@outboxkit/core'
+import type { SweepOptions } from './sweep.js'
+
+/** Options of every polling source, whatever the database. */
+export interface PollingOptions {
+  readonly table?: TableOptions | undefined
+  /** Most events in a batch. Default 1,000. */
+  readonly maxBatchEvents?: number | undefined
+  /** A batch ends with the event that reaches this many bytes. Default 1 MiB. */
+  readonly maxBatchBytes?: number | undefined
+  /** How often, at most, open holes are noted, in ms. Default 100. Costs a look at the server's locks. */
+  readonly noteIntervalMs?: number | undefined
+  /** The safety net: how often the table is looked through for rows that were missed, in ms. Default 600,000. */
+  readonly sweep?: { readonly intervalMs?: number | undefined } | undefined
+  /** Default 10,000 ms. */
+  readonly connectTimeoutMs?: number | undefined
+  /** The longest that a statement may take, in ms. Default 30,000. */
+  readonly statementTimeoutMs?: number | undefined
+  /**
+   * Hears what may cost events and is not an error: settings that are not durable, rows that came late.
+   * Default: a process warning.
+   */
+  readonly onWarning?: ((message: string) => void) | undefined
+}
+
+/** For tests only, not covered by semantic versioning. */
+export interface PollingInternals {
+  /** Reads by a rule that is known to be wrong, so that a test can see events misordered and left behind. */
+  readonly unsafeRule?: 'none' | 'age' | undefined
+  /** When `unsafeRule: 'age'` gives a hole up, in ms. Default 5,000. */
+  readonly ageMs?: number | undefined
+  /** The sweep runs for at most one part in this many of the time. Default 100. */
+  readonly sweepShare?: number | undefined
+}
+
+/** {@link PollingOptions} with the defaults filled in. */
+export interface ResolvedPollingOptions extends SweepOptions {
+  readonly table: OutboxTable
+  readonly maxBatchBytes: number
+  readonly noteIntervalMs: number
+  readonly connectTimeoutMs: number
+  readonly statementTimeoutMs: number
+  readonly onWarning: (message: string) => void
+  readonly unsafeRule: 'none' | 'age' | undefined
+  readonly ageMs: number
+}
+
+const pollingKeys = [
+  'url',
+  'config',
+  'pool',
+  'table',
+  'maxBatchEvents',
+  'maxBatchBytes',
+  'noteIntervalMs',
+  'sweep',
+  'connectTimeoutMs',
+  'statementTimeoutMs',
+  'onWarning',
+  'internal',
+] as const
+const internalKeys = ['unsafeRule', 'ageMs', 'sweepShare'] as const
+
+/**
+ * Fills in the defaults. Throws `OUTBOX_OPTION_INVALID` for what is unknown or malformed. `source`: the name of
+ * the factory; `internals`: what only this one has.
+ */
+export function resolvePolling(
+  source: string,
+  options: PollingOptions & { readonly internal?: PollingInternals | undefined },
+  internals: readonly string[] = [],
+): ResolvedPollingOptions {
+  rejectUnknownKeys(options, pollingKeys, `${source}()`)
+  rejectUnknownKeys(options.table ?? {}, ['name', 'schema', 'payload', 'uniqueId'], `${source}({ table })`)
+  rejectUnknownKeys(options.sweep ?? {}, ['intervalMs'], `${source}({ sweep })`)
+  rejectUnknownKeys(options.internal ?? {}, [...internalKeys, ...internals], `${source}({ internal })`)
+  const internal = options.internal ?? {}
+  return {
+    table: resolveTable(options.table),
+    maxBatchEvents: atLeast('maxBatchEvents', options.maxBatchEvents, 1_000, 1),
+    maxBatchBytes: atLeast('maxBatchBytes', options.maxBatchBytes, 1024 * 1024, 1),
+    noteIntervalMs: atLeast('noteIntervalMs', options.noteIntervalMs, 100, 0),
+    sweepIntervalMs: atLeast('sweep.intervalMs', options.sweep?.intervalMs, 600_000, 0),
+    connectTimeoutMs: atLeast('connectTimeoutMs', options.connectTimeoutMs, 10_000, 1),
+    statementTimeoutMs: atLeast('statementTimeoutMs', options.statementTimeoutMs, 30_000, 1),
+    onWarning: options.onWarning ?? emitWarning,
+    unsafeRule: internal.unsafeRule,
+    ageMs: internal.ageMs ?? 5_000,
+    sweepShare: internal.sweepShare ?? 100,
+  }
+}
+
+/** Throws unless exactly one of the ways to connect is given, and it is not an empty URL. */
+export function requireOneConnection(
+  source: string,
+  { url, config, pool }: { readonly url?: unknown; readonly config?: unknown; readonly pool?: unknown },
+): void {
+  if (url === '') throw invalidOption(`${source}(): url is empty. Is the environment variable set?`)
+  if ([url, config, pool].filter((given) => given !== undefined).length !== 1)
+    throw invalidOption(`${source}() needs exactly one of url, config and pool.`)
+}
+
+export function invalidOption(message: string): OutboxError {
+  return new OutboxError('OUTBOX_OPTION_INVALID', message)
+}
+
+function emitWarning(message: string): void {
+  process.emitWarning(message, { type: 'OutboxWarning', code: 'OUTBOX_SOURCE' })
+}
+
+function atLeast(name: string, given: number | undefined, fallback: number, least: number): number {
+  const value = given ?? fallback
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= least) return value
+  throw invalidOption(`${name} must be a whole number, ${least} or more, got ${JSON.stringify(given)}.`)
+}

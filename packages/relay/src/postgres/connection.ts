@@ -1,6 +1,5 @@
-import type { OutboxError } from '@outboxkit/core'
 import pg from 'pg'
-import type { Redactor } from '../redact.js'
+import { Session } from '../session.js'
 import { failed, isReported, redactorOf } from './errors.js'
 
 /** A row in text form: nothing has been interpreted by the driver. */
@@ -51,24 +50,27 @@ const rawTypes = { getTypeParser: () => (value: string) => value }
 /** How much longer than the server's own time-out we wait for an answer before the connection counts as dead. */
 const graceMs = 5_000
 
+/** Runs one statement. `timeoutMs`: how long to wait for the answer once it was sent. */
+type Run = (statement: Statement, timeoutMs?: number) => Promise<readonly RawRow[]>
+
 /**
  * One connection, opened at first use and again after it broke. Errors are `OUTBOX_SOURCE_FAILED` and never
  * contain the password.
  */
 export class Connection {
   readonly #options: ConnectOptions
-  readonly #purpose: string
-  readonly #redact: Redactor
-  #link: Promise<Link> | undefined
+  readonly #session: Session<Link>
   #pooled = false
-  #tail: Promise<unknown> = Promise.resolve()
-  /** Counts the calls of close(): what waited in line when it was called must not open a new connection. */
-  #closed = 0
 
   constructor(options: ConnectOptions, purpose: string) {
     this.#options = options
-    this.#purpose = purpose
-    this.#redact = redactorOf(options.config)
+    const redactor = redactorOf(options.config)
+    this.#session = new Session<Link>({
+      open: (onError) => this.#open(onError),
+      end: (link) => link.end(),
+      isReported,
+      failure: (what, error) => failed(`${what} (${purpose})`, error, redactor),
+    })
   }
 
   /**
@@ -79,27 +81,16 @@ export class Connection {
     return this.#pooled
   }
 
-  /**
-   * Runs one statement alone, after those that came before. `timeoutMs`: how long to wait for the answer once
-   * it was sent; default: the statement time-out and some grace.
-   */
+  /** Runs one statement alone, after those that came before. Default of `timeoutMs`: the statement time-out and some grace. */
   query(statement: Statement, timeoutMs?: number): Promise<readonly RawRow[]> {
     return this.exclusive((run) => run(statement, timeoutMs))
   }
 
-  /** Runs `body` with nothing of others between its statements: for transactions. */
-  exclusive<T>(
-    body: (run: (statement: Statement, timeoutMs?: number) => Promise<readonly RawRow[]>) => Promise<T>,
-  ): Promise<T> {
-    const closed = this.#closed
-    const result = this.#tail.then(() =>
-      body((statement, timeoutMs) => {
-        if (closed === this.#closed) return this.#run(statement, timeoutMs)
-        throw this.#failure(new Error('the connection was closed'), 'A statement was not sent')
-      }),
+  /** Runs `body` with nothing of others between its statements. */
+  exclusive<T>(body: (run: Run) => Promise<T>): Promise<T> {
+    return this.#session.exclusive((use) =>
+      body((statement, timeoutMs) => use((link) => this.#run(link, statement, timeoutMs))),
     )
-    this.#tail = result.catch(() => undefined)
-    return result
   }
 
   /** Runs `body` in a transaction. What it throws rolls back. */
@@ -121,66 +112,32 @@ export class Connection {
   }
 
   /** Ends the connection; what is running fails. A later statement opens a new one. */
-  async close(): Promise<void> {
-    const link = this.#link
-    this.#link = undefined
-    this.#closed += 1
-    if (link !== undefined) (await link.catch(() => undefined))?.end()
+  close(): Promise<void> {
+    return this.#session.close()
   }
 
-  async #run(statement: Statement, timeoutMs?: number): Promise<readonly RawRow[]> {
-    const opening = (this.#link ??= this.#open())
-    let link: Link
-    try {
-      link = await opening
-    } catch (error) {
-      this.#forget(opening)
-      throw this.#failure(error, 'Cannot connect')
-    }
-    try {
-      const result = (await link.query({
-        ...(this.#pooled || statement.name === '' ? {} : { name: statement.name }),
-        text: statement.text,
-        values: statement.values,
-        rowMode: 'array',
-        types: rawTypes,
-        query_timeout: timeoutMs ?? this.#options.statementTimeoutMs + graceMs,
-      })) as { rows: RawRow[] }
-      return result.rows
-    } catch (error) {
-      // Only an error that the server has reported leaves the connection usable.
-      if (!isReported(error)) {
-        this.#forget(opening)
-        link.end()
-      }
-      throw this.#failure(error, 'A statement failed')
-    }
+  async #run(link: Link, statement: Statement, timeoutMs?: number): Promise<readonly RawRow[]> {
+    const result = (await link.query({
+      ...(this.#pooled || statement.name === '' ? {} : { name: statement.name }),
+      text: statement.text,
+      values: statement.values,
+      rowMode: 'array',
+      types: rawTypes,
+      query_timeout: timeoutMs ?? this.#options.statementTimeoutMs + graceMs,
+    })) as { rows: RawRow[] }
+    return result.rows
   }
 
-  #forget(opening: Promise<Link>): void {
-    if (this.#link === opening) this.#link = undefined
-  }
-
-  #failure(error: unknown, what: string): OutboxError {
-    return failed(`${what} (${this.#purpose})`, error, this.#redact)
-  }
-
-  async #open(): Promise<Link> {
-    let onError = (): void => undefined
-    const link = await (this.#options.pool === undefined
-      ? this.#openClient(() => onError())
-      : this.#openPooled(this.#options.pool, () => onError()))
+  async #open(onError: () => void): Promise<Link> {
+    const { pool } = this.#options
+    const link = await (pool === undefined ? this.#openClient(onError) : this.#openPooled(pool, onError))
     try {
       await this.#prepareSession(link)
+      return link
     } catch (error) {
       link.end()
       throw error
     }
-    const opening = this.#link
-    onError = () => {
-      if (opening !== undefined) this.#forget(opening)
-    }
-    return link
   }
 
   async #openClient(onError: () => void): Promise<Link> {

@@ -1,0 +1,80 @@
+import type { OutboxError } from '@outboxkit/core'
+
+/** What a database driver has to offer for a {@link Session}. */
+export interface SessionDriver<Link> {
+  /** Connects. `onError` is to be called when the link breaks while nothing runs on it. */
+  open(onError: () => void): Promise<Link>
+  /** Ends a link, also in the middle of a statement. */
+  end(link: Link): void
+  /** True for an error after which the link goes on. */
+  isReported(error: unknown): boolean
+  failure(what: string, error: unknown): OutboxError
+}
+
+/** Uses the open link; what `run` throws becomes an `OutboxError`. */
+export type Use<Link> = <R>(run: (link: Link) => Promise<R>) => Promise<R>
+
+/** One link to a database, opened at first use and again after it broke, for one user at a time. */
+export class Session<Link> {
+  readonly #driver: SessionDriver<Link>
+  #link: Promise<Link> | undefined
+  #tail: Promise<unknown> = Promise.resolve()
+  /** Counts the calls of close(): what waited in line when it was called must not open a new link. */
+  #closed = 0
+
+  constructor(driver: SessionDriver<Link>) {
+    this.#driver = driver
+  }
+
+  /** Runs `body` after what came before, with nothing of others in between: for transactions. */
+  exclusive<T>(body: (use: Use<Link>) => Promise<T>): Promise<T> {
+    const closed = this.#closed
+    const result = this.#tail.then(() =>
+      body((run) => {
+        if (closed === this.#closed) return this.#use(run)
+        throw this.#driver.failure('A statement was not sent', new Error('the connection was closed'))
+      }),
+    )
+    this.#tail = result.catch(() => undefined)
+    return result
+  }
+
+  /** Ends the link; what is running fails. A later use opens a new one. */
+  async close(): Promise<void> {
+    const link = this.#link
+    this.#link = undefined
+    this.#closed += 1
+    const opened = await link?.catch(() => undefined)
+    if (opened !== undefined) this.#driver.end(opened)
+  }
+
+  async #use<R>(run: (link: Link) => Promise<R>): Promise<R> {
+    const opening = (this.#link ??= this.#open())
+    let link: Link
+    try {
+      link = await opening
+    } catch (error) {
+      this.#forget(opening)
+      throw this.#driver.failure('Cannot connect', error)
+    }
+    try {
+      return await run(link)
+    } catch (error) {
+      // Only an error that the server has reported leaves the link usable.
+      if (!this.#driver.isReported(error)) {
+        this.#forget(opening)
+        this.#driver.end(link)
+      }
+      throw this.#driver.failure('A statement failed', error)
+    }
+  }
+
+  #open(): Promise<Link> {
+    const opening: Promise<Link> = this.#driver.open(() => this.#forget(opening))
+    return opening
+  }
+
+  #forget(opening: Promise<Link>): void {
+    if (this.#link === opening) this.#link = undefined
+  }
+}

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { mariadbVersions, mysqlVersions } from './mysql.js'
 import { serviceNames, services, startOrUse } from './service.js'
 import type { RunningService, ServiceName } from './service.js'
 
@@ -12,6 +13,8 @@ fetch  downloads and prepares what they need, so that up and the tests work with
 OUTBOXKIT_SERVICES=local   do not use Docker where there is one (docker: do use it)
 OUTBOXKIT_CACHE=folder     where downloads are kept, by default ~/.cache/outboxkit
 OUTBOXKIT_PG_MAJOR=14..18  the version of PostgreSQL
+OUTBOXKIT_MYSQL_VERSION=${mysqlVersions.join('|')}  of MySQL
+OUTBOXKIT_MARIADB_VERSION=${mariadbVersions.join('|')}  of MariaDB
 ${serviceNames.map((name) => services[name].variable).join(', ')}: a server of your own to use instead
 `
 
@@ -69,9 +72,7 @@ function asText(names: readonly ServiceName[], running: readonly RunningService[
     return `${title} ${version}\n  ${variable}=${address}\n  have a look: ${hint}\n`
   })
   const addresses = names.flatMap((name, i) => {
-    const variable = { postgres: 'DATABASE_URL', kafka: 'KAFKA_BROKERS', 'kafka-cluster': 'KAFKA_BROKERS' }[
-      name
-    ]
+    const variable = name.startsWith('kafka') ? 'KAFKA_BROKERS' : 'DATABASE_URL'
     return `${variable}=${running[i]?.address ?? ''}`
   })
   return `${lines.join('')}For the examples: export ${addresses.join(' ')}\nCtrl-C ends everything.\n`

@@ -8,31 +8,50 @@ import { run } from './run.js'
  * time, resolved by Maven as the user has configured it.
  */
 export async function mavenJars(name: string, dependencies: readonly string[]): Promise<string> {
-  const folder = await cached(`jars/${name}`, async (partial) => {
-    const pom = join(partial, 'pom.xml')
-    const jars = join(partial, 'jars')
-    mkdirSync(jars)
-    writeFileSync(pom, project(dependencies))
-    const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${jars}`]
-    const what = `Downloading ${name}`
-    await withProgress(
-      what,
-      () => retrying(what, () => run('mvn', ['-B', '-q', '-f', pom, ...goal])),
-      () => `${readdirSync(jars).length} jars`,
-    )
-  })
+  const folder = await cached(`jars/${name}`, (partial) =>
+    copyJars(
+      name,
+      partial,
+      dependencies.map((one) => dependency(one)),
+    ),
+  )
   return join(folder, 'jars')
 }
 
+/** Copies one jar, without what it needs at run time, into `folder` and returns its path. */
+export async function mavenJar(name: string, coordinates: string, folder: string): Promise<string> {
+  const alone =
+    '<exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>'
+  await copyJars(name, folder, [dependency(coordinates, alone)])
+  const [jar] = readdirSync(join(folder, 'jars'))
+  if (jar === undefined) throw new Error(`Maven brought no jar of ${coordinates}`)
+  return join(folder, 'jars', jar)
+}
+
+async function copyJars(name: string, folder: string, dependencies: readonly string[]): Promise<void> {
+  const pom = join(folder, 'pom.xml')
+  const jars = join(folder, 'jars')
+  mkdirSync(jars, { recursive: true })
+  writeFileSync(pom, project(dependencies))
+  const goal = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${jars}`]
+  const what = `Downloading ${name}`
+  await withProgress(
+    what,
+    () => retrying(what, () => run('mvn', ['-B', '-q', '-f', pom, ...goal])),
+    () => `${readdirSync(jars).length} jars`,
+  )
+}
+
+function dependency(coordinates: string, exclusions = ''): string {
+  const [group, artifact, version] = coordinates.split(':')
+  return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version>${exclusions}</dependency>`
+}
+
 function project(dependencies: readonly string[]): string {
-  const lines = dependencies.map((dependency) => {
-    const [group, artifact, version] = dependency.split(':')
-    return `<dependency><groupId>${group}</groupId><artifactId>${artifact}</artifactId><version>${version}</version></dependency>`
-  })
   return `<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
   <groupId>outboxkit</groupId><artifactId>services</artifactId><version>1</version><packaging>pom</packaging>
-  <dependencies>${lines.join('\n')}</dependencies>
+  <dependencies>${dependencies.join('\n')}</dependencies>
 </project>
 `
 }

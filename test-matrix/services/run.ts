@@ -10,10 +10,22 @@ export class MissingCommand extends Error {
   }
 }
 
+export interface RunOptions extends SpawnOptions {
+  /** What the command reads from its standard input; default nothing. */
+  readonly input?: string
+}
+
 /** Runs a command to its end and returns what it printed; a failure carries the tail of the output. */
-export function run(command: string, args: readonly string[], options: SpawnOptions = {}): Promise<string> {
+export function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const { input, ...rest } = options
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(command, args, {
+      ...rest,
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    // A command that does not read its input closes it.
+    child.stdin?.on('error', () => undefined)
+    child.stdin?.end(input)
     let output = ''
     const collect = (chunk: Buffer): void => {
       output += chunk.toString()

@@ -1,14 +1,13 @@
-/** Where the bytes of a server are found, whatever runs it: this machine's processes or a container. */
-export interface PostgresServer {
-  /** Superuser `postgres`, database `postgres`. */
+/** What tests do with a database server, whatever runs it: this machine's processes or a container. */
+export interface DatabaseServer {
   readonly url: string
   readonly port: number
-  /** As the server says it, for instance `18.4`. */
+  /** As the server says it, for instance `18.4` or `11.8.9`. */
   readonly version: string
   start(): Promise<void>
-  /** `fast` is a clean end, `immediate` leaves recovery to the next start, `smart` waits for the clients. */
-  stop(mode?: StopMode): Promise<void>
-  restart(mode?: StopMode): Promise<void>
+  /** A clean end. */
+  stop(): Promise<void>
+  restart(): Promise<void>
   /** kill -9 of everything that belongs to the server. Its data stays: `start()` brings it back. */
   crash(): Promise<void>
   /** The server neither answers nor closes its connections until `resume()`. */
@@ -16,6 +15,13 @@ export interface PostgresServer {
   resume(): Promise<void>
   /** Ends the server and deletes its data. */
   remove(): Promise<void>
+}
+
+/** Its URL is that of the superuser `postgres` and the database `postgres`. */
+export interface PostgresServer extends DatabaseServer {
+  /** `fast` is a clean end, `immediate` leaves recovery to the next start, `smart` waits for the clients. */
+  stop(mode?: StopMode): Promise<void>
+  restart(mode?: StopMode): Promise<void>
 }
 
 export type StopMode = 'smart' | 'fast' | 'immediate'
@@ -27,6 +33,20 @@ export interface PostgresOptions {
 }
 
 export type PostgresMajor = 14 | 15 | 16 | 17 | 18
+
+/** MySQL or MariaDB. Its URL is that of `root`, without a password, and the database `test`. */
+export type MysqlServer = DatabaseServer
+
+export interface MysqlOptions<Version extends MysqlVersion | MariadbVersion> {
+  readonly version?: Version
+  /** System variables, over the defaults. */
+  readonly settings?: MysqlSettings
+}
+
+export type MysqlSettings = Readonly<Record<string, string | number>>
+
+export type MysqlVersion = '9.7' | '8.0.31' | '8.0.15'
+export type MariadbVersion = '11.8' | '11.4' | '10.11'
 
 export interface KafkaServer {
   readonly version: string

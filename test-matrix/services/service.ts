@@ -1,8 +1,16 @@
 import { fetchKafka, startKafka } from './kafka.js'
+import {
+  fetchMariadb,
+  fetchMysql,
+  mariadbVersions,
+  mysqlVersions,
+  startMariadb,
+  startMysql,
+} from './mysql.js'
 import { fetchPostgres, startPostgres } from './postgres.js'
-import type { PostgresMajor } from './server.js'
+import type { DatabaseServer, MariadbVersion, MysqlVersion, PostgresMajor } from './server.js'
 
-export type ServiceName = 'postgres' | 'kafka' | 'kafka-cluster'
+export type ServiceName = 'postgres' | 'mysql' | 'mariadb' | 'kafka' | 'kafka-cluster'
 
 export interface RunningService {
   /** What a client needs to reach it. */
@@ -34,6 +42,18 @@ export const services: Record<ServiceName, ServiceDefinition> = {
       return { address: url, version, hint: `psql ${url}`, stop: () => server.remove() }
     },
   },
+  mysql: {
+    title: 'MySQL',
+    variable: 'OUTBOXKIT_MYSQL_URL',
+    fetch: () => fetchMysql(mysqlVersion()),
+    start: async () => forMysqlClients(await startMysql({ version: mysqlVersion() })),
+  },
+  mariadb: {
+    title: 'MariaDB',
+    variable: 'OUTBOXKIT_MARIADB_URL',
+    fetch: () => fetchMariadb(mariadbVersion()),
+    start: async () => forMysqlClients(await startMariadb({ version: mariadbVersion() })),
+  },
   kafka: kafka(1, 'KAFKA_BROKERS'),
   'kafka-cluster': kafka(3, 'OUTBOXKIT_KAFKA_CLUSTER'),
 }
@@ -42,10 +62,31 @@ export const serviceNames = Object.keys(services) as ServiceName[]
 
 /** The major version of PostgreSQL to start: OUTBOXKIT_PG_MAJOR, by default the newest. */
 export function postgresMajor(): PostgresMajor {
-  const text = process.env['OUTBOXKIT_PG_MAJOR'] || '18'
-  const major = ([14, 15, 16, 17, 18] as const).find((known) => String(known) === text)
-  if (major === undefined) throw new Error(`OUTBOXKIT_PG_MAJOR=${text}: must be 14, 15, 16, 17 or 18`)
-  return major
+  return oneOf('OUTBOXKIT_PG_MAJOR', [18, 17, 16, 15, 14])
+}
+
+/** The version of MySQL to start: OUTBOXKIT_MYSQL_VERSION, by default the newest. */
+export function mysqlVersion(): MysqlVersion {
+  return oneOf('OUTBOXKIT_MYSQL_VERSION', mysqlVersions)
+}
+
+/** The version of MariaDB to start: OUTBOXKIT_MARIADB_VERSION, by default the newest. */
+export function mariadbVersion(): MariadbVersion {
+  return oneOf('OUTBOXKIT_MARIADB_VERSION', mariadbVersions)
+}
+
+/** The first is the default. */
+function oneOf<T extends string | number>(variable: string, known: readonly T[]): T {
+  const text = process.env[variable]
+  const found = text ? known.find((one) => String(one) === text) : known[0]
+  if (found === undefined) throw new Error(`${variable}=${text}: must be one of ${known.join(', ')}`)
+  return found
+}
+
+function forMysqlClients(server: DatabaseServer): RunningService {
+  const { url, port, version } = server
+  const hint = `mysql -h 127.0.0.1 -P ${port} -u root test`
+  return { address: url, version, hint, stop: () => server.remove() }
 }
 
 function kafka(brokers: 1 | 3, variable: string): ServiceDefinition {

@@ -2,6 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Kafka, logLevel } from 'kafkajs'
 import type { Admin } from 'kafkajs'
+import { createConnection, createPool } from 'mysql2/promise'
+import type { Pool, RowDataPacket } from 'mysql2/promise'
 import pg from 'pg'
 
 export { readTopic } from './kafka-reader.js'
@@ -44,6 +46,53 @@ export async function freshSchema(serverUrl: string, prefix = 'test'): Promise<F
       (await pool.query<Row>(text, values)).rows,
     drop,
     [Symbol.asyncDispose]: drop,
+  }
+}
+
+export interface FreshDatabase extends AsyncDisposable {
+  readonly database: string
+  /** The server's URL with this database. */
+  readonly url: string
+  /** Connections to it, for the test's own statements; times are UTC, integers too large for a number are text. */
+  readonly pool: Pool
+  query<Row extends object = Record<string, unknown>>(text: string, values?: unknown[]): Promise<Row[]>
+  /** Ends the pool and drops the database with everything in it. */
+  drop(): Promise<void>
+}
+
+/** A database of the test's own on the shared MySQL or MariaDB server. */
+export async function freshDatabase(serverUrl: string, prefix = 'test'): Promise<FreshDatabase> {
+  const database = uniqueName(prefix).toLowerCase()
+  const url = new URL(serverUrl)
+  url.pathname = database
+  const pool = createPool({
+    uri: url.href,
+    connectionLimit: 5,
+    timezone: 'Z',
+    supportBigNumbers: true,
+  })
+  await withServer(serverUrl, `create database ${database} character set utf8mb4`)
+  const drop = async (): Promise<void> => {
+    await pool.end()
+    await withServer(serverUrl, `drop database if exists ${database}`)
+  }
+  return {
+    database,
+    url: url.href,
+    pool,
+    query: async <Row extends object>(text: string, values?: unknown[]) =>
+      (await pool.query<RowDataPacket[]>(text, values))[0] as unknown as Row[],
+    drop,
+    [Symbol.asyncDispose]: drop,
+  }
+}
+
+async function withServer(url: string, statement: string): Promise<void> {
+  const connection = await createConnection(url)
+  try {
+    await connection.query(statement)
+  } finally {
+    await connection.end()
   }
 }
 

@@ -5,8 +5,10 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { expect, test } from 'vitest'
 import { startKafka } from '../../services/kafka.js'
+import { startMariadb, startMysql } from '../../services/mysql.js'
 import { startPostgres } from '../../services/postgres.js'
 import { childrenOf, isAlive, until } from '../../services/run.js'
+import { mariadbVersion, mysqlVersion } from '../../services/service.js'
 
 async function descendants(pid: number): Promise<number[]> {
   const children = await childrenOf(pid)
@@ -45,8 +47,8 @@ test.each([
   const { child, line } = await holder(join(import.meta.dirname, 'hold.ts'), [state])
   const { folder } = JSON.parse(line) as { folder: string }
   const pids = await descendants(child.pid ?? 0)
-  // A watchdog, a broker, and PostgreSQL with its own processes.
-  expect(pids.length).toBeGreaterThan(6)
+  // A watchdog, a broker, MySQL, MariaDB, and PostgreSQL with its own processes.
+  expect(pids.length).toBeGreaterThan(8)
   expect(existsSync(folder)).toBe(true)
   child.kill(signal)
   await gone(pids)
@@ -71,9 +73,14 @@ test('the command prints addresses and ends everything when asked to', async () 
 
 test('servers that are stopped leave no process behind', async () => {
   const before = new Set(await descendants(process.pid))
-  const servers = await Promise.all([startPostgres(), startKafka()])
+  const [postgres, mysql, mariadb, kafka] = await Promise.all([
+    startPostgres(),
+    startMysql({ version: mysqlVersion() }),
+    startMariadb({ version: mariadbVersion() }),
+    startKafka(),
+  ])
   const started = (await descendants(process.pid)).filter((pid) => !before.has(pid))
-  expect(started.length).toBeGreaterThan(6)
-  await Promise.all([servers[0].remove(), servers[1].stop()])
+  expect(started.length).toBeGreaterThan(8)
+  await Promise.all([postgres.remove(), mysql.remove(), mariadb.remove(), kafka.stop()])
   await gone(started)
 })

@@ -17,4 +17,16 @@ export interface SqlExecutor {
   isHealthy?(): boolean | undefined
   /** True when another statement is known to be under way on the connection. */
   isBusy?(): boolean
+  /**
+   * MySQL and MariaDB end a transaction behind the application's back (a deadlock rolls it back, DDL commits it),
+   * and what follows commits on its own. True when it is known that the transaction is still the one that was
+   * opened; throws when it is known that it is not. Undefined, or without this member: not known, and core proves
+   * it by savepoints, which cost round trips.
+   */
+  assertUnbroken?(): boolean | undefined | Promise<boolean | undefined>
+  /**
+   * MySQL and MariaDB: true when quotes and backslashes in a parameter are known to arrive as they are, also under
+   * the SQL mode NO_BACKSLASH_ESCAPES. Else such text goes out in hexadecimal, which always arrives.
+   */
+  keepsBackslashes?(): boolean | undefined
 }

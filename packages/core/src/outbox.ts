@@ -7,9 +7,11 @@ import { insertEvents, lockKeyStatement, type DuplicatePolicy } from './insert.j
 import type { BigIntPolicy } from './json.js'
 import { rejectUnknownKeys } from './known-keys.js'
 import { prepareEvents, type PreparedEvent, type PrepareOptions } from './prepare.js'
+import type { Dialect } from './statement.js'
 import { resolveTable, type OutboxTable, type TableOptions } from './table.js'
 import { explained } from './transaction-errors.js'
 import type { TransactionScope } from './transaction.js'
+import { UnbrokenProof } from './unbroken.js'
 
 /** Options of `withOutbox` and `createEmit`, the same for every ORM. */
 export interface OutboxOptions {
@@ -106,6 +108,15 @@ export class Outbox {
     this.#prepare = { payload: this.table.payload, events: options.events, maxPayloadBytes, bigint }
   }
 
+  /** Throws `OUTBOX_OPTION_INVALID` for an option that the database has no way to keep. */
+  assertSupports(dialect: Dialect): void {
+    if (!this.lockKey || dialect === 'postgres') return
+    throw new OutboxError(
+      'OUTBOX_OPTION_INVALID',
+      'lockKey is available on PostgreSQL only: MySQL and MariaDB have no locks that end with the transaction. Write the aggregate row before you emit instead.',
+    )
+  }
+
   /** Checks and freezes. Throws before any SQL is sent. */
   prepare(events: readonly OutboxEvent[]): PreparedEvent[] {
     return prepareEvents(events, this.#prepare)
@@ -115,7 +126,14 @@ export class Outbox {
   async insert(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
     if (events.length === 0) return
     if (this.lockKey) await this.#lockKeys(executor, events)
-    for (const statement of insertEvents(this.table, executor.dialect, events, this.onDuplicate))
+    const keepsBackslashes = executor.keepsBackslashes?.() === true
+    for (const statement of insertEvents(
+      this.table,
+      executor.dialect,
+      events,
+      this.onDuplicate,
+      keepsBackslashes,
+    ))
       await executor.execute(statement)
   }
 
@@ -124,7 +142,7 @@ export class Outbox {
     try {
       executor.assertOpen?.()
       const prepared = this.prepare(asList(input))
-      return this.insert(executor, prepared).then(
+      return this.#insertProven(executor, prepared).then(
         () => idsOf(input, prepared),
         (error: unknown) => {
           throw explained(error)
@@ -135,12 +153,17 @@ export class Outbox {
     }
   }
 
+  async #insertProven(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
+    // What is known needs no waiting: an INSERT that starts at once cannot fall behind a COMMIT.
+    if (executor.dialect === 'mysql' && executor.assertUnbroken?.() !== true && events.length > 0) {
+      await new UnbrokenProof(executor, 0).beforeInsert()
+      executor.assertOpen?.()
+    }
+    return this.insert(executor, events)
+  }
+
   async #lockKeys(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
-    if (executor.dialect !== 'postgres')
-      throw new OutboxError(
-        'OUTBOX_OPTION_INVALID',
-        'lockKey is available on PostgreSQL only. Write the aggregate row before you emit instead.',
-      )
+    this.assertSupports(executor.dialect)
     const scopes = new Set(events.map(scopeOf).filter((scope) => scope !== null))
     // Sorted, so that two transactions with the same keys cannot wait for each other.
     for (const scope of [...scopes].sort()) await executor.execute(lockKeyStatement(scope))

@@ -101,7 +101,7 @@ function text(value: unknown, name: string, limit: number): string {
 
 function checkAggregateId(value: AggregateId | undefined, name: string): string | null {
   if (value === null || value === undefined) return null
-  if (typeof value === 'bigint') return String(value)
+  if (typeof value === 'bigint') return text(String(value), name, columnLimits.aggregateId)
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value))
       invalid(name, `must be a safe integer when it is a number, got ${value}: pass it as a string or bigint`)

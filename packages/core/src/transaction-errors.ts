@@ -1,11 +1,20 @@
 import { OutboxError } from './errors.js'
 
-// SQLSTATEs, and their texts where an ORM keeps no code: aborted transaction, missing table, missing right.
+// PostgreSQL: SQLSTATEs, and their texts where an ORM keeps no code.
 const aborted = /25P02|current transaction is aborted/
-const missing = /42P01|relation "[^"]*" does not exist|er_no_such_table/i
+const missing = /42P01|relation "[^"]*" does not exist/
 const division = /22012|division by zero/
 const forbidden = /42501|permission denied for/
-const duplicate = /23505|duplicate key value|er_dup_entry/i
+const duplicate = /23505|duplicate key value/
+// MySQL and MariaDB: numbers, because drivers know the names of one of the two only; and texts.
+const mysql = {
+  missing: [[1146, 1049], /table '[^']*' doesn't exist|unknown database '/i],
+  forbidden: [[1142, 1044, 1045, 1143, 1370], /command denied to user|access denied for user/i],
+  duplicate: [[1062, 1586], /duplicate entry '/i],
+  tooLarge: [[1153], /bigger than 'max_allowed_packet'|packet (?:is )?too large/i],
+  tooLong: [[1406, 1366], /data too long for column|incorrect string value/i],
+  noSavepoint: [[1305], /savepoint \S+ does not exist/i],
+} as const satisfies Record<string, readonly [readonly number[], RegExp]>
 
 /** Says what to do about the failures of our INSERT that have a known cure; every other error is the ORM's own. */
 export function explained(error: unknown): unknown {
@@ -15,26 +24,38 @@ export function explained(error: unknown): unknown {
       'A statement of this transaction had failed and its error was caught, so PostgreSQL would answer COMMIT with a rollback and the events would be lost. Let the error end the transaction, or run the statement in a nested transaction (a savepoint).',
       { cause: error },
     )
-  if (says(error, missing))
-    return new OutboxError(
-      'OUTBOX_INSERT_FAILED',
+  if (says(error, missing) || is(error, 'missing'))
+    return failedInsert(
+      error,
       'The outbox table is not there. Create it with the statements of createTablesSql(), or name its schema with the option table: { schema, name }.',
-      { cause: error },
     )
   // Our INSERT has no other unique value than the id; the position is the database's.
-  if (says(error, duplicate))
+  if (says(error, duplicate) || is(error, 'duplicate'))
     return new OutboxError(
       'OUTBOX_DUPLICATE_ID',
       "An event with this id is in the outbox already. Give the event another id, or ignore duplicates with the option onDuplicate: 'ignore'.",
       { cause: error },
     )
-  if (says(error, forbidden))
-    return new OutboxError(
-      'OUTBOX_INSERT_FAILED',
-      "The application's role may not write to the outbox table: GRANT INSERT on it, and USAGE on its schema.",
-      { cause: error },
+  if (says(error, forbidden) || is(error, 'forbidden'))
+    return failedInsert(
+      error,
+      "The application's role may not write to the outbox table: GRANT INSERT on it, and on PostgreSQL USAGE on its schema.",
+    )
+  if (is(error, 'tooLarge'))
+    return failedInsert(
+      error,
+      "The event is larger than the server's max_allowed_packet, and the server has closed the connection. In the statement quotes and backslashes of a payload count twice, and so do bytes and text that is not ASCII. Raise max_allowed_packet, or store the content elsewhere and emit a reference.",
+    )
+  if (is(error, 'tooLong'))
+    return failedInsert(
+      error,
+      'A column of the outbox table is too small for the event, or has another character set than utf8mb4. Compare the table with createTablesSql().',
     )
   return error
+}
+
+function failedInsert(cause: unknown, message: string): OutboxError {
+  return new OutboxError('OUTBOX_INSERT_FAILED', message, { cause })
 }
 
 /** Looks at the code and the message of an error and of its causes; ORMs wrap the driver's error. */
@@ -42,6 +63,35 @@ function says(error: unknown, pattern: RegExp, depth = 0): boolean {
   if (typeof error !== 'object' || error === null || depth > 4) return false
   const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown }
   return pattern.test(String(code)) || pattern.test(String(message)) || says(cause, pattern, depth + 1)
+}
+
+/** The error of MySQL or MariaDB inside an error; the first number found decides. */
+function is(error: unknown, kind: keyof typeof mysql): boolean {
+  const [numbers, text] = mysql[kind]
+  const number = errnoOf(error)
+  return number === undefined ? says(error, text) : (numbers as readonly number[]).includes(number)
+}
+
+/** The server's number of an error, wherever an ORM has put it. */
+export function errnoOf(error: unknown, depth = 0): number | undefined {
+  if (typeof error !== 'object' || error === null || depth > 4) return undefined
+  const { errno, cause } = error as { errno?: unknown; cause?: unknown }
+  // Errors of the network have a negative one.
+  return typeof errno === 'number' && errno > 0 ? errno : errnoOf(cause, depth + 1)
+}
+
+/** True when a savepoint of ours is gone, and so the transaction that had it. */
+export function isMissingSavepoint(error: unknown): boolean {
+  return is(error, 'noSavepoint')
+}
+
+/** MySQL and MariaDB: what had been written before is gone, or committed already. */
+export function broken(how: string, cause?: unknown): OutboxError {
+  return new OutboxError(
+    'OUTBOX_TRANSACTION_ABORTED',
+    `The transaction is not the one that was opened any more: ${how}. What it had written before is rolled back, or committed already, and what follows would be committed on its own. Let a failed statement end the transaction; run DDL and statements that control transactions outside of it.`,
+    cause === undefined ? {} : { cause },
+  )
 }
 
 export function ended(call: string): OutboxError {

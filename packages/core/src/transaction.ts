@@ -7,6 +7,7 @@ import { asList, idsOf, rejectMore, type Outbox } from './outbox.js'
 import { deferred, groupByOutbox, type PendingEmit } from './pending-emit.js'
 import type { PreparedEvent } from './prepare.js'
 import { ended, explained, overlapping } from './transaction-errors.js'
+import { UnbrokenProof } from './unbroken.js'
 
 type AfterCommitHook = () => unknown
 
@@ -38,11 +39,13 @@ export class TransactionScope {
   #overlaps = false
   /** At least one INSERT of ours was sent. */
   #emitted = false
+  readonly #proof: UnbrokenProof
 
   constructor(outbox: Outbox, executor: SqlExecutor, parent?: TransactionScope) {
     this.outbox = outbox
     this.executor = executor
     this.parent = parent
+    this.#proof = new UnbrokenProof(executor, this.#depth)
     if (parent !== undefined) parent.#openChildren.add(this)
   }
 
@@ -120,9 +123,7 @@ export class TransactionScope {
     if (this.parent?.isOpen === false)
       this.#failure ??= { error: ended('The release of a nested transaction') }
     this.#assertChildrenEnded()
-    // Behind our INSERT a branch of the application that nobody awaits may have failed.
-    const isProven = inserted && this.executor.isHealthy?.() !== false
-    if (this.#failure === undefined && this.#used && !isProven) await this.#assertHealthy()
+    if (this.#failure === undefined && this.#used) await this.#assertHealthy(inserted)
     if (this.#failure === undefined) return
     this.#rejectPending(this.#failure.error)
     throw this.#failure.error
@@ -135,6 +136,7 @@ export class TransactionScope {
     if (this.parent !== undefined) {
       this.parent.#hooks.push(...hooks)
       this.parent.#emitted ||= this.#emitted
+      if (this.#emitted) await this.parent.#proveAgain()
       return
     }
     for (const hook of hooks) {
@@ -213,6 +215,7 @@ export class TransactionScope {
       try {
         if (this.#failure !== undefined) throw this.#failure.error
         this.#assertSendable()
+        await this.#proof.beforeInsert()
         this.#emitted = true
         await group.outbox.insert(this.#guarded, group.events)
         for (const { settle } of group.emits) settle.resolve()
@@ -244,14 +247,32 @@ export class TransactionScope {
     this.executor.assertOpen?.()
   }
 
-  async #assertHealthy(): Promise<void> {
-    // RELEASE of a savepoint fails by itself in an aborted transaction.
-    if (this.parent !== undefined) return
+  /** `inserted`: the last statement was an INSERT of ours, which an aborted transaction would have refused. */
+  async #assertHealthy(inserted: boolean): Promise<void> {
+    const { executor } = this
     try {
-      await assertCommittable(this.executor, this.#emitted)
+      // In a savepoint too: Knex hides that its RELEASE has failed.
+      if (executor.dialect === 'mysql') return await this.#proof.beforeCommit()
+      // RELEASE of a savepoint fails by itself in an aborted transaction.
+      if (this.parent !== undefined) return
+      // Behind our INSERT a branch of the application that nobody awaits may have failed.
+      if (inserted && executor.isHealthy?.() !== false) return
+      await assertCommittable(executor, this.#emitted)
     } catch (error) {
       this.#failure = { error }
     }
+  }
+
+  async #proveAgain(): Promise<void> {
+    try {
+      await this.#proof.afterNested()
+    } catch (error) {
+      this.#failure ??= { error }
+    }
+  }
+
+  get #depth(): number {
+    return this.parent === undefined ? 0 : this.parent.#depth + 1
   }
 
   /** COMMIT would end an open savepoint as well: its rows would stay, and its later events and hooks be lost. */

@@ -34,7 +34,7 @@ describe('the INSERT', () => {
   })
 
   test('on MySQL', () => {
-    const [statement] = insertEvents(table, 'mysql', [row()])
+    const [statement] = insertEvents(table, 'mysql', [row()], 'error', true)
     expect(renderStatement(statement as never, questionPlaceholder)).toBe(
       'insert into `outbox` (`id`, `aggregatetype`, `aggregateid`, `type`, `payload`, `headers`, `topic`) values ' +
         '(?, ?, ?, ?, ?, ?, ?)',
@@ -69,10 +69,45 @@ describe('the INSERT', () => {
     const sizes = [900_000, 900_000, 900_000, 5_000_000, 10, 10]
     const statements = insertEvents(
       table,
-      'mysql',
+      'postgres',
       sizes.map((size) => row('x'.repeat(size))),
     )
     expect(statements.map(({ values }) => values.length / 7)).toEqual([2, 1, 1, 2])
+  })
+
+  test.each([
+    ['plain', 'x'.repeat(300_000), [3, 1]],
+    // Every quote may be escaped with a backslash.
+    ['quotes', '"'.repeat(300_000), [1, 1, 1, 1]],
+    ['not ASCII', 'ä'.repeat(100_000), [2, 2]],
+  ])('on MySQL, by bytes on the wire: %s', (_, payload, expected) => {
+    const rows = Array.from({ length: 4 }, () => row(payload))
+    const statements = insertEvents(table, 'mysql', rows, 'error', true)
+    expect(statements.map(({ values }) => values.length / 7)).toEqual(expected)
+  })
+
+  test('on MySQL, of text that could change on its way: in hexadecimal', () => {
+    const rows = [row('{"a":1}'), { ...row('7'), type: 'ä', topic: "it's" }]
+    const render = (keepsBackslashes: boolean) => {
+      const [statement] = insertEvents(table, 'mysql', rows, 'error', keepsBackslashes)
+      return { sql: renderStatement(statement as never, questionPlaceholder), values: statement?.values }
+    }
+    const hex = 'convert(unhex(?) using utf8mb4)'
+    const id = row().id
+    expect(render(false)).toEqual({
+      sql: expect.stringContaining(`values (?, ?, ?, ?, ${hex}, ?, ?), (?, ?, ?, ${hex}, ?, ?, ${hex})`),
+      values: [
+        ...[id, 'order', '1', 'placed', '7b2261223a317d', null, null],
+        ...[id, 'order', '1', 'c3a4', '7', null, '69742773'],
+      ],
+    })
+    expect(render(true)).toEqual({
+      sql: expect.stringContaining(`values (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ${hex}, ?, ?, ?)`),
+      values: [
+        ...[id, 'order', '1', 'placed', '{"a":1}', null, null],
+        ...[id, 'order', '1', 'c3a4', '7', null, "it's"],
+      ],
+    })
   })
 
   test('of nothing is nothing', () => {

@@ -49,6 +49,7 @@ describe('refuses, naming the place:', () => {
     [{ aggregateId: Infinity }, 'event.aggregateId must be a safe integer'],
     [{ aggregateId: Symbol('s') }, 'event.aggregateId must be a non-empty string, got symbol'],
     [{ aggregateId: '𝄞'.repeat(256) }, 'event.aggregateId is longer than 255 characters'],
+    [{ aggregateId: 10n ** 255n }, 'event.aggregateId is longer than 255 characters'],
     [{ id: 'x'.repeat(100) }, `event.id must be a UUID, got "${'x'.repeat(60)}…"`],
     [{ id: null }, 'event.id must be a UUID, got null'],
     [{ topic: null }, 'event.topic null is no legal Kafka topic'],

@@ -66,6 +66,7 @@ const ids: readonly BadInput[] = [
   invalid('aggregate id: boolean', { aggregateId: true }, 'boolean'),
   invalid('aggregate id: object', { aggregateId: {} }, 'object'),
   invalid('aggregate id: too long', { aggregateId: 'x'.repeat(256) }, '255'),
+  invalid('aggregate id: too long a bigint', { aggregateId: 10n ** 255n }, '255'),
   invalid('event id: no UUID', { id: '1' }, 'UUID'),
 ]
 

@@ -1,0 +1,74 @@
+import type { SqlExecutor } from './executor.js'
+import { broken, explained, isMissingSavepoint } from './transaction-errors.js'
+
+const probe = 'outboxkit_probe'
+
+/**
+ * MySQL and MariaDB: proves that a transaction is still the one that was opened. Where the adapter does not know it
+ * for free, by savepoints, which every end of a transaction takes away: outside of a transaction SAVEPOINT is a
+ * quiet nothing, and going back to it fails.
+ *
+ *     first INSERT:  savepoint guard, rollback to guard  (nothing is in between: only shows that it is there)
+ *     later ones:    savepoint probe, rollback to probe
+ *     COMMIT:        release guard
+ *
+ * One for each scope. A nested transaction that ends takes its own guard with it.
+ */
+export class UnbrokenProof {
+  readonly #executor: SqlExecutor
+  readonly #guard: string
+  #isGuarded = false
+
+  /** `depth`: 0 for the outermost transaction. */
+  constructor(executor: SqlExecutor, depth: number) {
+    this.#executor = executor
+    this.#guard = `outboxkit_${depth}`
+  }
+
+  /** Throws when an INSERT sent now would be committed on its own. */
+  async beforeInsert(): Promise<void> {
+    if (await this.#isKnown()) return
+    if (this.#isGuarded) return this.#prove(probe)
+    await this.#prove(this.#guard)
+    this.#isGuarded = true
+  }
+
+  /** After a nested transaction that has inserted: its own proof has gone with its savepoint. */
+  async afterNested(): Promise<void> {
+    if (this.#isGuarded || (await this.#isKnown())) return
+    await this.#prove(this.#guard)
+    this.#isGuarded = true
+  }
+
+  /** Throws when a COMMIT sent now would not commit everything. */
+  async beforeCommit(): Promise<void> {
+    const { dialect, isBusy } = this.#executor
+    if (dialect !== 'mysql') return
+    do {
+      if (await this.#isKnown()) continue
+      if (!this.#isGuarded) return this.#prove(probe)
+      this.#isGuarded = false
+      return this.#run(`release savepoint ${this.#guard}`)
+      // What is under way may still fail.
+    } while (isBusy?.call(this.#executor) === true)
+  }
+
+  async #isKnown(): Promise<boolean> {
+    return this.#executor.dialect !== 'mysql' || (await this.#executor.assertUnbroken?.()) === true
+  }
+
+  async #prove(savepoint: string): Promise<void> {
+    await this.#run(`savepoint ${savepoint}`)
+    await this.#run(`rollback to savepoint ${savepoint}`)
+  }
+
+  async #run(sql: string): Promise<void> {
+    try {
+      await this.#executor.execute({ strings: [sql], values: [] })
+    } catch (error) {
+      throw isMissingSavepoint(error)
+        ? broken('it was rolled back by the server, or ended by a statement', error)
+        : explained(error)
+    }
+  }
+}

@@ -155,9 +155,12 @@ export class Outbox {
 
   async #insertProven(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
     // What is known needs no waiting: an INSERT that starts at once cannot fall behind a COMMIT.
-    if (executor.dialect === 'mysql' && executor.assertUnbroken?.() !== true && events.length > 0) {
-      await new UnbrokenProof(executor, 0).beforeInsert()
-      executor.assertOpen?.()
+    if (executor.dialect === 'mysql' && events.length > 0) {
+      const answer = executor.assertUnbroken?.()
+      if (answer !== true) {
+        await new UnbrokenProof(executor, 0).beforeInsert(answer)
+        executor.assertOpen?.()
+      }
     }
     return this.insert(executor, events)
   }

@@ -75,9 +75,13 @@ function is(error: unknown, kind: keyof typeof mysql): boolean {
 /** The server's number of an error, wherever an ORM has put it. */
 export function errnoOf(error: unknown, depth = 0): number | undefined {
   if (typeof error !== 'object' || error === null || depth > 4) return undefined
-  const { errno, cause } = error as { errno?: unknown; cause?: unknown }
+  const { errno, originalCode, cause, meta } = error as Record<string, unknown>
   // Errors of the network have a negative one.
-  return typeof errno === 'number' && errno > 0 ? errno : errnoOf(cause, depth + 1)
+  if (typeof errno === 'number' && errno > 0) return errno
+  // Prisma's driver adapters have it as text, and an error of raw SQL has theirs in `meta`.
+  if (typeof originalCode === 'string' && /^\d+$/.test(originalCode)) return Number(originalCode)
+  const wrapped = (meta as { driverAdapterError?: unknown } | undefined)?.driverAdapterError
+  return errnoOf(cause, depth + 1) ?? errnoOf(wrapped, depth + 1)
 }
 
 /** True when a savepoint of ours is gone, and so the transaction that had it. */

@@ -25,9 +25,9 @@ export class UnbrokenProof {
     this.#guard = `outboxkit_${depth}`
   }
 
-  /** Throws when an INSERT sent now would be committed on its own. */
-  async beforeInsert(): Promise<void> {
-    if (await this.#isKnown()) return
+  /** Throws when an INSERT sent now would be committed on its own. `answer`: for who has asked the executor already. */
+  async beforeInsert(answer?: ReturnType<NonNullable<SqlExecutor['assertUnbroken']>>): Promise<void> {
+    if (await this.#isKnown(answer)) return
     if (this.#isGuarded) return this.#prove(probe)
     await this.#prove(this.#guard)
     this.#isGuarded = true
@@ -42,19 +42,24 @@ export class UnbrokenProof {
 
   /** Throws when a COMMIT sent now would not commit everything. */
   async beforeCommit(): Promise<void> {
-    const { dialect, isBusy } = this.#executor
-    if (dialect !== 'mysql') return
+    const executor = this.#executor
+    if (executor.dialect !== 'mysql') return
     do {
       if (await this.#isKnown()) continue
       if (!this.#isGuarded) return this.#prove(probe)
       this.#isGuarded = false
       return this.#run(`release savepoint ${this.#guard}`)
       // What is under way may still fail.
-    } while (isBusy?.call(this.#executor) === true)
+    } while (executor.isBusy?.() === true)
   }
 
-  async #isKnown(): Promise<boolean> {
-    return this.#executor.dialect !== 'mysql' || (await this.#executor.assertUnbroken?.()) === true
+  async #isKnown(answer?: ReturnType<NonNullable<SqlExecutor['assertUnbroken']>>): Promise<boolean> {
+    if (this.#executor.dialect !== 'mysql') return true
+    try {
+      return (await (answer ?? this.#executor.assertUnbroken?.())) === true
+    } catch (error) {
+      throw explainedEnd(error)
+    }
   }
 
   async #prove(savepoint: string): Promise<void> {
@@ -66,9 +71,13 @@ export class UnbrokenProof {
     try {
       await this.#executor.execute({ strings: [sql], values: [] })
     } catch (error) {
-      throw isMissingSavepoint(error)
-        ? broken('it was rolled back by the server, or ended by a statement', error)
-        : explained(error)
+      throw explainedEnd(error)
     }
   }
+}
+
+function explainedEnd(error: unknown): unknown {
+  return isMissingSavepoint(error)
+    ? broken('it was rolled back by the server, or ended by a statement', error)
+    : explained(error)
 }

@@ -7,6 +7,7 @@ import {
   type SqlExecutor,
   type SqlStatement,
 } from '@outboxkit/core'
+import { assertUnbroken } from './unbroken.js'
 
 /**
  * The parts of a Prisma client that the adapter touches, on every supported version and with both generators.
@@ -79,9 +80,13 @@ export function operationOf(
  *
  * Prisma itself rejects a statement on an ended transaction (P2028), so `assertOpen` is not needed. Nothing in
  * it tells whether a statement has failed - it even calls a COMMIT that the server answered with ROLLBACK a
- * success - so `isHealthy` is left out, and core asks the server before COMMIT.
+ * success - so `isHealthy` is left out, and the server is asked before COMMIT.
  */
 export function executorOf(dialect: Dialect, tx: () => PrismaHandle): SqlExecutor {
-  // Awaited here: an operation of Prisma's starts only when somebody does.
-  return { dialect, execute: async (statement) => await operationOf(tx(), dialect, statement) }
+  return {
+    dialect,
+    // Awaited here: an operation of Prisma's starts only when somebody does.
+    execute: async (statement) => await operationOf(tx(), dialect, statement),
+    ...(dialect === 'mysql' ? { assertUnbroken: () => assertUnbroken(tx()) } : {}),
+  }
 }

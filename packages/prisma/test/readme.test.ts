@@ -1,5 +1,12 @@
 import { readFileSync } from 'node:fs'
-import { resolveTable, tableDefinition, tableKinds, tableName, type Column } from '@outboxkit/core'
+import {
+  resolveTable,
+  tableDefinition,
+  tableKinds,
+  tableName,
+  type Column,
+  type Dialect,
+} from '@outboxkit/core'
 import { describe, expect, test } from 'vitest'
 
 const file = (name: string): string => readFileSync(new URL(name, import.meta.url), 'utf8')
@@ -13,14 +20,20 @@ describe('README', () => {
     expect(blocks('ts')).toEqual([file('../test-types/example.ts')])
   })
 
-  test.for(tableKinds)('its models are the tables (%s)', (kind) => {
+  const models = { postgres: blocks('prisma')[0] ?? '', mysql: blocks('prisma')[1] ?? '' }
+  const both = (['postgres', 'mysql'] as const).flatMap((dialect) =>
+    tableKinds.map((kind) => ({ dialect, kind })),
+  )
+
+  test.for(both)('its models are the tables ($dialect, $kind)', ({ dialect, kind }) => {
     const table = resolveTable()
     const definition = tableDefinition(table, kind)
-    const model = blocks('prisma')
-      .join('')
+    const model = models[dialect]
       .split(/^model /m)
       .find((text) => text.includes(`@@map("${tableName(table, kind)}")`))
-    expect(columnsOf(model ?? '')).toEqual(definition.columns.map(expectedOf))
+    expect(columnsOf(model ?? '', dialect)).toEqual(
+      definition.columns.map((column) => expectedOf(column, dialect)),
+    )
     expect(/^ {2}(\w+).* @id/m.exec(model ?? '')?.[1]).toBe(definition.primaryKey)
     expect(model?.includes('@@index')).toBe(definition.indexes.length > 0)
     for (const { suffix } of definition.indexes)
@@ -28,25 +41,30 @@ describe('README', () => {
   })
 })
 
-/** The columns of a model: name, type as in PostgreSQL, whether NULL is allowed. */
-function columnsOf(model: string): unknown[] {
+/** The columns of a model: name, type as in the database, whether NULL is allowed, default. */
+function columnsOf(model: string, dialect: Dialect): unknown[] {
   return [...model.matchAll(/^ {2}(\w+) +(\w+)(\??)(.*)$/gm)].map(([, field, type, optional, rest]) => ({
     name: /@map\("(\w+)"\)/.exec(rest ?? '')?.[1] ?? field,
-    type: postgresType(type ?? '', /@db\.(\w+(?:\(\d+\))?)/.exec(rest ?? '')?.[1]),
+    type: databaseType(type ?? '', /@db\.(\w+(?:\(\d+\))?)/.exec(rest ?? '')?.[1], dialect),
     nullable: optional === '?',
     default: /@default\(/.test(rest ?? ''),
   }))
 }
 
-function postgresType(type: string, native: string | undefined): string {
+function databaseType(type: string, native: string | undefined, dialect: Dialect): string {
+  if (native === 'UnsignedBigInt') return 'bigint unsigned'
   if (native !== undefined) return native.toLowerCase()
-  return { BigInt: 'bigint', Int: 'integer', String: 'text' }[type] ?? type
+  // Prisma's own choice on MySQL for a String, which fits no column of ours.
+  const text = dialect === 'postgres' ? 'text' : 'varchar(191)'
+  const int = dialect === 'postgres' ? 'integer' : 'int'
+  return { BigInt: 'bigint', Int: int, String: text }[type] ?? type
 }
 
-function expectedOf(column: Column): unknown {
+function expectedOf(column: Column, dialect: Dialect): unknown {
   return {
     name: column.name,
-    type: column.type.postgres,
+    // Prisma has no words for a character set.
+    type: column.type[dialect].replace(/ character set.*/, ''),
     nullable: column.nullable,
     default: column.identity === true || column.default !== undefined,
   }

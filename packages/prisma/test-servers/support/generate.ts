@@ -48,7 +48,7 @@ function schemaOf(target: Target, output: string): string {
   const models =
     target === targets['prisma 7, 100 models']
       ? manyModels(100)
-      : orderModels + businessModel + outboxModels()
+      : orderModels + businessModel + outboxModels(target.provider)
   return `generator client {
   provider = "${target.generator}"
   output   = ${JSON.stringify(output)}
@@ -56,7 +56,7 @@ function schemaOf(target: Target, output: string): string {
 }
 
 datasource db {
-  provider = "postgresql"
+  provider = "${target.provider}"
   ${old ? 'url = env("DATABASE_URL")' : ''}
 }
 ${models}`

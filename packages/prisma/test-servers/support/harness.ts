@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createEmit, emitOperation, withOutbox, type OutboxMethods } from '@outboxkit/prisma'
-import type { OutboxEvent } from '@outboxkit/core'
+import type { OutboxEvent, OutboxOptions } from '@outboxkit/core'
 import type {
   AdapterHarness,
+  AdapterUnderTest,
   BatchStep,
   PlainTransactionUnderTest,
   TransactionUnderTest,
@@ -32,22 +33,23 @@ export async function prismaHarness(target: Target, url: string): Promise<Adapte
     },
     schemas,
     query: async (sql) => (await oracle.query<Record<string, unknown>>(sql)).rows,
-    async open({ schema, options }) {
-      const plain = clients.open(url, schema)
-      const db = withOutbox(plain, options)
-      return {
-        handle: db,
-        transaction: (body) => db.$transaction((tx) => body(wrapped(tx as unknown as Tx))),
-        plainTransaction: (body) => plain.$transaction((tx) => body(unwrapped(tx))),
-        createEmit: (own) => createEmit({ table: options.table, ...own }) as never,
-        emitOutside: (input) => (db as unknown as Tx).emit(input as OutboxEvent),
-        emitAmbient: (input) => (db as unknown as { outbox: Tx }).outbox.emit(input as OutboxEvent),
-        batch: (steps) => (db as TestClient).$transaction(steps.map((step) => operation(db, step))),
-        // Prisma 6.16 never gives back the connection of a COMMIT that has failed, and $disconnect waits for it.
-        close: () =>
-          target.savepoints ? plain.$disconnect() : Promise.race([plain.$disconnect(), sleep(2000)]),
-      }
-    },
+    open: async ({ schema, options }) => appOf(target, clients.open(url, schema), options),
+  }
+}
+
+/** The application that the suite talks to, on any database. */
+export function appOf(target: Target, plain: TestClient, options: OutboxOptions): AdapterUnderTest {
+  const db = withOutbox(plain, options)
+  return {
+    handle: db,
+    transaction: (body) => db.$transaction((tx) => body(wrapped(tx as unknown as Tx))),
+    plainTransaction: (body) => plain.$transaction((tx) => body(unwrapped(tx))),
+    createEmit: (own) => createEmit({ table: options.table, ...own }) as never,
+    emitOutside: (input) => (db as unknown as Tx).emit(input as OutboxEvent),
+    emitAmbient: (input) => (db as unknown as { outbox: Tx }).outbox.emit(input as OutboxEvent),
+    batch: (steps) => (db as TestClient).$transaction(steps.map((step) => operation(db, step))),
+    // Prisma 6.16 never gives back the connection of a COMMIT that has failed, and $disconnect waits for it.
+    close: () => (target.savepoints ? plain.$disconnect() : Promise.race([plain.$disconnect(), sleep(2000)])),
   }
 }
 

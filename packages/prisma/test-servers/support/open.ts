@@ -31,25 +31,46 @@ interface Operation<T> extends Promise<T> {
 
 interface AdapterModule {
   readonly PrismaPg: new (config: object, options: object) => unknown
+  readonly PrismaMariaDb: new (config: object, options?: object) => unknown
 }
 
-/** Opens clients of a target. Raw SQL ignores the adapter's `schema`, so the search path is set as well. */
-export async function clientsOf(
-  target: Target,
-): Promise<{ Prisma: GeneratedClient['Prisma']; open(url: string, schema: string): TestClient }> {
+/** Opens clients of a target. `more`: options of the driver adapter's connections. */
+export async function clientsOf(target: Target): Promise<{
+  Prisma: GeneratedClient['Prisma']
+  open(url: string, schema: string, more?: object): TestClient
+}> {
   const { Prisma, PrismaClient } = await loadClient(target)
-  const { PrismaPg } = requireOf(target)('@prisma/adapter-pg') as AdapterModule
+  const adapterOf = target.provider === 'postgresql' ? postgresAdapter : mysqlAdapter
   return {
     Prisma,
-    open(url, schema) {
-      const connection = new URL(url)
-      connection.searchParams.set('options', `-c search_path=${schema}`)
-      const adapter = new PrismaPg({ connectionString: connection.href, max: 5 }, { schema })
-      return new PrismaClient({
-        adapter,
+    open: (url, schema, more = {}) =>
+      new PrismaClient({
+        adapter: adapterOf(target, url, schema, more),
         log: [{ emit: 'event', level: 'query' }],
         transactionOptions: { maxWait: 30_000, timeout: 30_000 },
-      })
-    },
+      }),
   }
+}
+
+/** Raw SQL ignores the adapter's `schema`, so the search path is set as well. */
+function postgresAdapter(target: Target, url: string, schema: string, more: object): unknown {
+  const { PrismaPg } = requireOf(target)('@prisma/adapter-pg') as AdapterModule
+  const connection = new URL(url)
+  connection.searchParams.set('options', `-c search_path=${schema}`)
+  return new PrismaPg({ connectionString: connection.href, max: 5, ...more }, { schema })
+}
+
+function mysqlAdapter(target: Target, url: string, schema: string, more: object): unknown {
+  const { PrismaMariaDb } = requireOf(target)('@prisma/adapter-mariadb') as AdapterModule
+  const { hostname, port, username, password } = new URL(url)
+  return new PrismaMariaDb({
+    host: hostname,
+    port: Number(port),
+    user: decodeURIComponent(username),
+    password: decodeURIComponent(password),
+    allowPublicKeyRetrieval: true,
+    database: schema,
+    connectionLimit: 5,
+    ...more,
+  })
 }

@@ -1,11 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
-/** The models that the README gives to users. */
-export function outboxModels(): string {
+/** The models that the README gives to users: the first block is for PostgreSQL, the second for MySQL and MariaDB. */
+export function outboxModels(provider: 'postgresql' | 'mysql'): string {
   const readme = readFileSync(fileURLToPath(new URL('../../README.md', import.meta.url)), 'utf8')
-  const block = /```prisma\n([\s\S]*?)```/.exec(readme)?.[1]
-  if (block === undefined) throw new Error('README.md has no block with the models')
+  const blocks = [...readme.matchAll(/```prisma\n([\s\S]*?)```/g)]
+  const block = blocks[provider === 'postgresql' ? 0 : 1]?.[1]
+  if (block === undefined) throw new Error(`README.md has no block with the models for ${provider}`)
   return block
 }
 
@@ -34,6 +35,12 @@ model Business {
   @@map("business")
 }
 `
+
+/** The tables of {@link orderModels}, in the connection's database. */
+export const mysqlOrderTables = [
+  'create table `Order` (id int auto_increment primary key, sku varchar(191) not null unique, total int not null default 0)',
+  'create table `Item` (id int auto_increment primary key, name varchar(191) not null, `orderId` int not null, foreign key (`orderId`) references `Order` (id))',
+] as const
 
 /** The tables of {@link orderModels}, in the search path. */
 export const orderTables = [

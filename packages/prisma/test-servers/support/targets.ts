@@ -12,6 +12,7 @@ export interface Target {
   /** The folder from which `prisma` and `@prisma/*` resolve; the client is generated below it. */
   readonly home: string
   readonly generator: 'prisma-client' | 'prisma-client-js'
+  readonly provider: 'postgresql' | 'mysql'
   /** What the generator block has besides provider and output. */
   readonly settings: readonly string[]
   /** Transactions can be nested. */
@@ -28,6 +29,7 @@ export const targets = {
     home: newest,
     savepoints: true,
     generator: 'prisma-client',
+    provider: 'postgresql',
     settings: [],
     // Beside the example of the README, which imports it by this path.
     output: 'test-types/generated/prisma',
@@ -37,6 +39,7 @@ export const targets = {
     home: newest,
     savepoints: true,
     generator: 'prisma-client-js',
+    provider: 'postgresql',
     settings: [],
     output: 'generated/client-js',
   },
@@ -45,6 +48,7 @@ export const targets = {
     home: oldest,
     savepoints: false,
     generator: 'prisma-client',
+    provider: 'postgresql',
     settings: rustFree,
     output: 'generated/client',
   },
@@ -53,8 +57,45 @@ export const targets = {
     home: oldest,
     savepoints: false,
     generator: 'prisma-client-js',
+    provider: 'postgresql',
     settings: rustFree,
     output: 'generated/client-js',
+  },
+  'prisma 7, prisma-client, mysql': {
+    name: 'prisma 7, prisma-client',
+    home: newest,
+    savepoints: true,
+    generator: 'prisma-client',
+    provider: 'mysql',
+    settings: [],
+    output: 'generated/client-mysql',
+  },
+  'prisma 7, prisma-client-js, mysql': {
+    name: 'prisma 7, prisma-client-js',
+    home: newest,
+    savepoints: true,
+    generator: 'prisma-client-js',
+    provider: 'mysql',
+    settings: [],
+    output: 'generated/client-js-mysql',
+  },
+  'prisma 6.16, prisma-client, mysql': {
+    name: 'prisma 6.16, prisma-client',
+    home: oldest,
+    savepoints: false,
+    generator: 'prisma-client',
+    provider: 'mysql',
+    settings: rustFree,
+    output: 'generated/client-mysql',
+  },
+  'prisma 6.16, prisma-client-js, mysql': {
+    name: 'prisma 6.16, prisma-client-js',
+    home: oldest,
+    savepoints: false,
+    generator: 'prisma-client-js',
+    provider: 'mysql',
+    settings: rustFree,
+    output: 'generated/client-js-mysql',
   },
   // Types only: its engine is a native library. Its declarations come from another file of the runtime.
   'prisma 6.16, library engine': {
@@ -62,6 +103,7 @@ export const targets = {
     home: oldest,
     savepoints: false,
     generator: 'prisma-client',
+    provider: 'postgresql',
     settings: [],
     output: 'generated/client-library',
   },
@@ -70,6 +112,7 @@ export const targets = {
     home: newest,
     savepoints: true,
     generator: 'prisma-client',
+    provider: 'postgresql',
     settings: [],
     output: 'generated/client-100-models',
   },
@@ -79,3 +122,9 @@ export const targets = {
 export function requireOf(target: Target): NodeJS.Require {
   return createRequire(join(target.home, 'package.json'))
 }
+
+/** The servers of the run that speak MySQL, and what `inject` calls their addresses. */
+export const mysqlServers = [
+  { name: 'MySQL', key: 'mysqlUrl' },
+  { name: 'MariaDB', key: 'mariadbUrl' },
+] as const

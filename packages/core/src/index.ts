@@ -7,6 +7,7 @@ export {
 } from './errors.js'
 export {
   dollarPlaceholder,
+  inlineStatement,
   questionPlaceholder,
   quoteIdentifier,
   renderStatement,
@@ -16,6 +17,8 @@ export {
   type SqlValue,
 } from './statement.js'
 export type { SqlExecutor } from './executor.js'
+export { ConnectionWatch } from './mysql2-watch.js'
+export { mysql2Members, type WatchedTransaction } from './mysql2-executor.js'
 export {
   columnLimits,
   qualifiedName,

@@ -24,6 +24,19 @@ export function renderStatement(statement: SqlStatement, placeholder: Placeholde
   return statement.strings.reduce((text, part, index) => text + placeholder(index) + part)
 }
 
+/**
+ * MySQL: the statement as text with its values in it. For names that have a question mark, which some releases of
+ * mysql2 take for a placeholder also inside of quotes.
+ */
+export function inlineStatement({ strings, values }: SqlStatement): string {
+  return strings.reduce((text, part, index) => {
+    const value = values[index - 1] ?? null
+    const hex =
+      value === null ? 'null' : `convert(unhex('${Buffer.from(value).toString('hex')}') using utf8mb4)`
+    return text + hex + part
+  })
+}
+
 /** Quotes an identifier; the quote character inside it is doubled. */
 export function quoteIdentifier(dialect: Dialect, name: string): string {
   return dialect === 'postgres' ? `"${name.replaceAll('"', '""')}"` : `\`${name.replaceAll('`', '``')}\``

@@ -90,22 +90,25 @@ describe('the INSERT', () => {
     const rows = [row('{"a":1}'), { ...row('7'), type: 'ä', topic: "it's" }]
     const render = (keepsBackslashes: boolean) => {
       const [statement] = insertEvents(table, 'mysql', rows, 'error', keepsBackslashes)
-      return { sql: renderStatement(statement as never, questionPlaceholder), values: statement?.values }
+      return {
+        sql: renderStatement(statement as never, questionPlaceholder),
+        values: [statement?.values.slice(0, 7), statement?.values.slice(7)],
+      }
     }
     const hex = 'convert(unhex(?) using utf8mb4)'
     const id = row().id
     expect(render(false)).toEqual({
       sql: expect.stringContaining(`values (?, ?, ?, ?, ${hex}, ?, ?), (?, ?, ?, ${hex}, ?, ?, ${hex})`),
       values: [
-        ...[id, 'order', '1', 'placed', '7b2261223a317d', null, null],
-        ...[id, 'order', '1', 'c3a4', '7', null, '69742773'],
+        [id, 'order', '1', 'placed', '7b2261223a317d', null, null],
+        [id, 'order', '1', 'c3a4', '7', null, '69742773'],
       ],
     })
     expect(render(true)).toEqual({
       sql: expect.stringContaining(`values (?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ${hex}, ?, ?, ?)`),
       values: [
-        ...[id, 'order', '1', 'placed', '{"a":1}', null, null],
-        ...[id, 'order', '1', 'c3a4', '7', null, "it's"],
+        [id, 'order', '1', 'placed', '{"a":1}', null, null],
+        [id, 'order', '1', 'c3a4', '7', null, "it's"],
       ],
     })
   })

@@ -7,7 +7,7 @@ import {
   type ExactOptions,
   type OutboxOptions,
 } from '@outboxkit/core'
-import { dialectOf, executorOf, isTransaction, type DrizzleHandle } from './handle.js'
+import { dialectOf, foreignExecutorOf, isTransaction, type DrizzleHandle } from './handle.js'
 import type { DrizzleTxLike, EmitFunction } from './types.js'
 
 /**
@@ -25,7 +25,7 @@ export function createEmit<const O extends OutboxOptions = {}>(
 ): EmitFunction<EventsOf<O>> {
   const emit = emitFunction(new Outbox(options), (tx: DrizzleTxLike) => {
     const handle = tx as unknown as DrizzleHandle
-    return executorOf(transactionDialectOf(handle), () => handle)
+    return foreignExecutorOf(transactionDialectOf(handle), handle)
   })
   return emit as EmitFunction<EventsOf<O>>
 }

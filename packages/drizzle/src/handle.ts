@@ -1,4 +1,13 @@
-import { OutboxError, type Dialect, type SqlExecutor, type SqlStatement } from '@outboxkit/core'
+import {
+  ConnectionWatch,
+  inlineStatement,
+  mysql2Members,
+  OutboxError,
+  type Dialect,
+  type SqlExecutor,
+  type SqlStatement,
+  type WatchedTransaction,
+} from '@outboxkit/core'
 import { sql, type SQL } from 'drizzle-orm'
 
 export type TransactionBody = (tx: DrizzleHandle) => Promise<unknown>
@@ -61,22 +70,74 @@ export function isTransaction(handle: DrizzleHandle | null | undefined): boolean
   return typeof handle?.rollback === 'function' && typeof handle.execute === 'function'
 }
 
-/** Carries statements into the transaction that `handle` returns; it may be known only later (savepoints). */
-export function executorOf(dialect: Dialect, handle: () => DrizzleHandle): SqlExecutor {
+/** What becomes known of a transaction while Drizzle opens it. */
+export interface Opened {
+  tx: DrizzleHandle
+  /** MySQL and MariaDB. */
+  watched?: WatchedTransaction | undefined
+}
+
+/**
+ * Carries statements into the transaction `opened.tx`, which may be known only later (savepoints). `outer`: of the
+ * transaction that this one is nested in.
+ */
+export function executorOf(dialect: Dialect, opened: Opened, outer?: SqlExecutor): SqlExecutor {
+  const execute = async (statement: SqlStatement): Promise<unknown> =>
+    opened.tx.execute(toSql(statement, dialect))
+  if (dialect === 'postgres') return { dialect, execute, ...postgresMembers(opened) }
+  const ask = (): Promise<unknown> => execute({ strings: ['do 0'], values: [] })
+  const members = mysql2Members(() => opened.watched, ask)
+  if (outer !== undefined)
+    return { dialect, execute, ...members, assertUnbroken: () => outer.assertUnbroken?.() }
+  return { dialect, execute, ...members }
+}
+
+/** The same for a transaction that was opened past the wrapper. */
+export function foreignExecutorOf(dialect: Dialect, tx: DrizzleHandle): SqlExecutor {
+  if (dialect === 'postgres') return executorOf(dialect, { tx })
+  // With a pool every transaction has a session of its own, and so has no other one.
+  const key = tx.session ?? tx
+  const opened: Opened = foreign.get(key) ?? { tx }
+  foreign.set(key, opened)
+  const executor = executorOf(dialect, opened)
   return {
-    dialect,
-    execute: async (statement) => handle().execute(toSql(statement)),
+    ...executor,
+    assertUnbroken() {
+      const watch = watchOf(tx)
+      if (opened.watched !== undefined || watch === undefined) return executor.assertUnbroken?.()
+      const found = mysql2Members(
+        () => ({ watch, epoch: undefined }),
+        () => executor.execute({ strings: ['do 0'], values: [] }),
+      ).assertUnbroken()
+      const remember = (): true => {
+        opened.watched = { watch, epoch: watch.epoch }
+        return true
+      }
+      return found === true ? remember() : Promise.resolve(found).then(remember)
+    },
+  }
+}
+
+const foreign = new WeakMap<object, Opened>()
+
+/** Of mysql2's connection below a transaction; undefined for another driver. */
+export function watchOf(tx: DrizzleHandle): ConnectionWatch | undefined {
+  return ConnectionWatch.of((tx.session as { client?: unknown } | undefined)?.client)
+}
+
+function postgresMembers(opened: Opened): Pick<SqlExecutor, 'assertOpen' | 'isHealthy' | 'isBusy'> {
+  return {
     assertOpen: () => {
-      if (statusOf(handle()) === 'I')
+      if (statusOf(opened.tx) === 'I')
         throw new OutboxError(
           'OUTBOX_TRANSACTION_ENDED',
           'emit() was called on a transaction that has ended: its connection is outside of any transaction.',
         )
     },
     // postgres.js does not tell: it notices failed statements itself, but only those that were awaited.
-    isHealthy: () => statusOf(handle()) === 'T',
+    isHealthy: () => statusOf(opened.tx) === 'T',
     isBusy: () =>
-      (handle().session as { client?: DriverClient } | undefined)?.client?.readyForQuery === false,
+      (opened.tx.session as { client?: DriverClient } | undefined)?.client?.readyForQuery === false,
   }
 }
 
@@ -88,7 +149,10 @@ function statusOf(handle: DrizzleHandle): string | undefined {
 }
 
 /** A SqlStatement has the shape of a tagged template, so Drizzle's tag takes it as it is. */
-function toSql({ strings, values }: SqlStatement): SQL {
+function toSql(statement: SqlStatement, dialect: Dialect): SQL {
+  const { strings, values } = statement
+  if (dialect === 'mysql' && strings.some((text) => text.includes('?')))
+    return sql.raw(inlineStatement(statement))
   return sql(Object.assign([...strings], { raw: strings }), ...values)
 }
 

@@ -9,7 +9,15 @@ import {
   type OutboxEvent,
   type OutboxOptions,
 } from '@outboxkit/core'
-import { dialectOf, executorOf, isTransaction, type DrizzleHandle, type TransactionBody } from './handle.js'
+import {
+  dialectOf,
+  executorOf,
+  isTransaction,
+  watchOf,
+  type DrizzleHandle,
+  type Opened,
+  type TransactionBody,
+} from './handle.js'
 import type { DrizzleLike, WithOutbox } from './types.js'
 
 type EventInput = OutboxEvent | readonly OutboxEvent[]
@@ -27,13 +35,14 @@ export function withOutbox<D extends DrizzleLike, const O extends OutboxOptions 
   options?: ExactOptions<O>,
 ): WithOutbox<D, O> {
   const handle = db as unknown as DrizzleHandle
-  dialectOf(handle)
+  const dialect = dialectOf(handle)
   if (isTransaction(handle))
     throw new OutboxError(
       'OUTBOX_HANDLE_UNSUPPORTED',
       'withOutbox() takes the database, not a transaction: it could not see the commit. Wrap the database, or use createEmit() with this transaction.',
     )
   const outbox = new Outbox(options)
+  outbox.assertSupports(dialect)
   const wrapped = Object.create(handle) as object
   own(wrapped, { transaction: wrapTransaction(handle, outbox), emit: emitOutside })
   if (outbox.ambient !== undefined)
@@ -53,21 +62,25 @@ function wrapTransaction(
   const open = handle.transaction.bind(handle)
   const dialect = dialectOf(handle)
   return async (body: TransactionBody, ...config: unknown[]) => {
-    let tx = handle
+    const opening: Opened = { tx: handle }
     // Before anything is awaited: from now on the outer transaction takes no emit that a savepoint could undo.
-    const scope = new TransactionScope(
-      outbox,
-      executorOf(dialect, () => tx),
-      parent,
-    )
+    const scope = new TransactionScope(outbox, executorOf(dialect, opening, parent?.executor), parent)
     parent?.noteOverlap()
+    let failure: { readonly error: unknown } | undefined
     try {
       await parent?.beforeNested()
       const result = await open(
-        (opened) => {
-          tx = opened
+        async (opened) => {
+          opening.tx = opened
+          const watch = dialect === 'mysql' ? watchOf(opened) : undefined
+          if (watch !== undefined) opening.watched = { watch, epoch: watch.epoch }
           decorate(opened, scope)
-          return runInScope(scope, () => body(opened))
+          try {
+            return await runInScope(scope, () => body(opened))
+          } catch (error) {
+            failure = { error }
+            throw error
+          }
         },
         ...config,
       )
@@ -75,7 +88,8 @@ function wrapTransaction(
       return result
     } catch (error) {
       scope.rolledBack()
-      throw error
+      // Drizzle 0.x reports a ROLLBACK that fails on a broken connection instead of what has broken it.
+      throw failure === undefined ? error : failure.error
     }
   }
 }

@@ -8,6 +8,8 @@ export interface KnexClient {
   readonly driverName?: string
   readonly dialect?: string
   transaction: (container: Container, config?: unknown, outerTx?: unknown) => KnexTransaction
+  /** Of a transaction's client: gives its connection. */
+  acquireConnection?: () => Promise<unknown>
 }
 
 export type Container = (trx: KnexTransactor) => unknown

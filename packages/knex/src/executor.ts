@@ -1,17 +1,29 @@
-import { OutboxError, questionPlaceholder, renderStatement, type SqlExecutor } from '@outboxkit/core'
+import {
+  ConnectionWatch,
+  inlineStatement,
+  mysql2Members,
+  OutboxError,
+  questionPlaceholder,
+  renderStatement,
+  type SqlExecutor,
+  type SqlStatement,
+  type WatchedTransaction,
+} from '@outboxkit/core'
 import { dialectOf, type KnexClient, type KnexTransactor } from './client.js'
 
 /** What becomes known of a transaction while Knex opens it. */
 export interface Opened {
   trx?: KnexTransactor
   connection?: unknown
+  /** MySQL and MariaDB. */
+  watched?: WatchedTransaction | undefined
 }
 
 /**
  * Carries statements into a transaction. Its handle may come later than the executor, but before the first
- * statement. Throws `OUTBOX_HANDLE_UNSUPPORTED`.
+ * statement. `outer`: of the transaction that this one is nested in. Throws `OUTBOX_HANDLE_UNSUPPORTED`.
  */
-export function executorOf(client: KnexClient, opened: Opened): SqlExecutor {
+export function executorOf(client: KnexClient, opened: Opened, outer?: SqlExecutor): SqlExecutor {
   const live = (): KnexTransactor => {
     if (opened.trx?.isCompleted() === false && statusOf(opened.connection) !== 'I') return opened.trx
     throw new OutboxError(
@@ -19,17 +31,51 @@ export function executorOf(client: KnexClient, opened: Opened): SqlExecutor {
       'emit() was called after its transaction had ended. Await it before the callback returns, or before trx.commit().',
     )
   }
-  return {
-    dialect: dialectOf(client),
-    async execute({ strings, values }) {
-      // raw() takes a question mark for a placeholder also inside a quoted name.
-      const escaped = strings.map((text) => text.replaceAll('?', '\\?'))
-      // raw() is the way past wrapIdentifier, which would rename our columns.
-      await live().raw(renderStatement({ strings: escaped, values }, questionPlaceholder), values)
-    },
-    assertOpen: () => void live(),
-    isHealthy: () => statusOf(opened.connection) === 'T',
+  const dialect = dialectOf(client)
+  const execute = async (statement: SqlStatement): Promise<unknown> => {
+    const [sql, values] = render(statement, dialect === 'mysql')
+    // raw() is the way past wrapIdentifier, which would rename our columns.
+    return await live().raw(sql, values)
   }
+  const common = { dialect, execute, assertOpen: () => void live() }
+  if (dialect === 'postgres') return { ...common, isHealthy: () => statusOf(opened.connection) === 'T' }
+  const ask = (): Promise<unknown> => execute({ strings: ['do 0'], values: [] })
+  const members = mysql2Members(() => opened.watched, ask)
+  if (outer !== undefined) return { ...common, ...members, assertUnbroken: () => outer.assertUnbroken?.() }
+  return { ...common, ...members }
+}
+
+/**
+ * The same for a transaction that was opened past the wrapper. Its connection becomes known with the first
+ * statement.
+ */
+export function foreignExecutorOf(trx: KnexTransactor): SqlExecutor {
+  const opened: Opened = foreign.get(trx) ?? { trx }
+  foreign.set(trx, opened)
+  const executor = executorOf(trx.client, opened)
+  if (executor.dialect === 'postgres') return executor
+  return {
+    ...executor,
+    async assertUnbroken() {
+      if (opened.watched !== undefined) return executor.assertUnbroken?.()
+      const watch = ConnectionWatch.of(await trx.client.acquireConnection?.())
+      if (watch === undefined) return undefined
+      opened.watched = { watch, epoch: undefined }
+      await executor.assertUnbroken?.()
+      opened.watched = { watch, epoch: watch.epoch }
+      return true
+    },
+  }
+}
+
+const foreign = new WeakMap<KnexTransactor, Opened>()
+
+function render(statement: SqlStatement, isMysql: boolean): [string, readonly (string | null)[]] {
+  const { strings, values } = statement
+  // raw() takes a question mark for a placeholder also inside a quoted name.
+  const escape = (text: string): string => text.replaceAll('?', '\\?')
+  if (isMysql && strings.some((text) => text.includes('?'))) return [escape(inlineStatement(statement)), []]
+  return [renderStatement({ strings: strings.map(escape), values }, questionPlaceholder), values]
 }
 
 /**

@@ -20,7 +20,7 @@ export function hookClient(client: KnexClient, outbox: Outbox, parent?: Transact
   const transaction: KnexClient['transaction'] = function (this: KnexClient, container, config, outerTx) {
     const opened: Opened = {}
     // Made before SAVEPOINT is sent: from now on an emit on the outer transaction might be undone with it.
-    const scope = new TransactionScope(outbox, executorOf(client, opened), parent)
+    const scope = new TransactionScope(outbox, executorOf(client, opened, parent?.executor), parent)
     try {
       const unit = original.call(
         this,

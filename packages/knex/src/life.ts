@@ -1,5 +1,5 @@
 import { callbackify } from 'node:util'
-import type { TransactionScope } from '@outboxkit/core'
+import { ConnectionWatch, type TransactionScope } from '@outboxkit/core'
 import type { KnexTransaction } from './client.js'
 import type { Opened } from './executor.js'
 
@@ -59,12 +59,17 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
     }
 
   const begin = unit.begin.bind(unit)
-  unit.begin = (connection) => {
+  unit.begin = async (connection) => {
     opened.connection = connection
-    return begin(connection)
+    const watch = ConnectionWatch.of(connection)
+    const answer = await begin(connection)
+    if (watch !== undefined) opened.watched = { watch, epoch: watch.epoch }
+    return answer
   }
   unit.savepoint = async (connection) => {
     opened.connection = connection
+    const watch = ConnectionWatch.of(connection)
+    if (watch !== undefined) opened.watched = { watch, epoch: undefined }
     await scope.parent?.beforeNested()
     return savepoint(connection)
   }

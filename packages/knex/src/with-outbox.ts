@@ -10,7 +10,7 @@ import {
 } from '@outboxkit/core'
 import type { Knex } from 'knex'
 import { dialectOf, type KnexHandle, type KnexTransactor } from './client.js'
-import { executorOf } from './executor.js'
+import { foreignExecutorOf } from './executor.js'
 import { guardEmitter } from './handle.js'
 import { hookClient, isHooked } from './hook.js'
 import type { EmitFunction, WithOutbox } from './types.js'
@@ -35,8 +35,8 @@ export function withOutbox<K extends Knex, const O extends OutboxOptions = {}>(
     throw unsupported(
       'withOutbox() was called before for this Knex instance. Call it once and share what it returns.',
     )
-  dialectOf(handle.client)
   const outbox = new Outbox(options)
+  outbox.assertSupports(dialectOf(handle.client))
   hookClient(handle.client, outbox)
   guardEmitter(handle)
   if (outbox.ambient !== undefined)
@@ -56,10 +56,7 @@ export function withOutbox<K extends Knex, const O extends OutboxOptions = {}>(
 export function createEmit<const O extends OutboxOptions = {}>(
   options?: ExactOptions<O>,
 ): EmitFunction<EventsOf<O>> {
-  const emit = emitFunction(new Outbox(options), (handle: Knex) => {
-    const trx = toTransactor(handle)
-    return executorOf(trx.client, { trx })
-  })
+  const emit = emitFunction(new Outbox(options), (handle: Knex) => foreignExecutorOf(toTransactor(handle)))
   return emit as never
 }
 

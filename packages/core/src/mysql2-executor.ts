@@ -1,0 +1,42 @@
+import type { SqlExecutor } from './executor.js'
+import type { ConnectionWatch } from './mysql2-watch.js'
+import { broken } from './transaction-errors.js'
+
+/** Where a transaction is on its connection. */
+export interface WatchedTransaction {
+  readonly watch: ConnectionWatch
+  /** The watch's when the transaction was there. Undefined: it is not known whether it still is. */
+  readonly epoch: number | undefined
+}
+
+type Mysql2Members = Required<Pick<SqlExecutor, 'assertUnbroken' | 'keepsBackslashes' | 'isBusy'>>
+
+/**
+ * The members of an executor that a watched connection of mysql2 answers. `watched` gives undefined while it is not
+ * known, or when the driver is another one. `ask`: sends `do 0` on the handle.
+ */
+export function mysql2Members(
+  watched: () => WatchedTransaction | undefined,
+  ask: () => Promise<unknown>,
+): Mysql2Members {
+  /** True, or undefined for: ask. */
+  const known = ({ watch, epoch }: WatchedTransaction): true | undefined => {
+    if (epoch !== undefined) watch.assertEpoch(epoch)
+    if (watch.isInTransaction === false) throw broken('its connection is outside of any transaction')
+    return watch.isInTransaction
+  }
+  return {
+    assertUnbroken() {
+      const transaction = watched()
+      if (transaction === undefined) return undefined
+      if (known(transaction) === true) return true
+      return ask().then(() => {
+        // Something else may be under way by now, which changes nothing of what the answer has said.
+        known(transaction)
+        return true
+      })
+    },
+    keepsBackslashes: () => watched()?.watch.keepsBackslashes,
+    isBusy: () => watched()?.watch.isBusy === true,
+  }
+}

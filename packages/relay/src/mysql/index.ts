@@ -1,0 +1,19 @@
+import { resolveOptions, type MysqlSourceOptions } from './options.js'
+import { PollSource, type MysqlSource } from './poll-source.js'
+
+export type { MysqlPool } from './connection.js'
+export type { MysqlSourceInternals, MysqlSourceOptions } from './options.js'
+export type { MysqlSource } from './poll-source.js'
+export type { ReaderStats } from './reader.js'
+
+/**
+ * Reads an outbox table of MySQL (8.0.14 or newer) or MariaDB (10.6 or newer) by polling, in order and without a
+ * saved cursor. Connects to nothing before it is used.
+ *
+ * Throws `OUTBOX_OPTION_INVALID` for an option that is unknown or malformed. The source throws
+ * `OUTBOX_SOURCE_UNSUPPORTED` when the table cannot be read in order and `OUTBOX_SOURCE_FAILED` when the
+ * database does not answer; neither ever contains the password.
+ */
+export function mysqlSource(options: MysqlSourceOptions): MysqlSource {
+  return new PollSource(resolveOptions(options))
+}

@@ -1,0 +1,97 @@
+import { isOutboxError, OutboxError, type OutboxTable, type StoredEvent } from '@outboxkit/core'
+import type { HeldEvent, HeldScope, Lease, Settlement } from '../source.js'
+import type { Answer, Connection, Run } from './connection.js'
+import { errno } from './errors.js'
+import {
+  copyToHeld,
+  deleteEvents,
+  deleteHeld,
+  deleteHeldEvents,
+  hasHeld,
+  lockLease,
+  parkHeld,
+} from './settle-statements.js'
+
+/** Rows in one statement: a position and an id are about 60 bytes of a packet. */
+const maxDeleted = 5_000
+/** Rows with their reasons. */
+const maxHeld = 500
+const maxTries = 5
+
+/** Makes rows leave the outbox, all or none. Throws `OUTBOX_LEASE_LOST` and changes nothing. */
+export async function settleEvents(
+  connection: Connection,
+  table: OutboxTable,
+  lease: Lease,
+  { done, held }: Settlement,
+): Promise<void> {
+  // The usual case in one statement: what it has deleted, it has deleted under the fence.
+  if (held.length === 0 && done.length > 0 && done.length <= maxDeleted) {
+    const { affected } = await retried(() => connection.query(deleteEvents(table, lease, done)))
+    if (affected > 0) return
+  }
+  await retried(() =>
+    connection.transaction(async (run) => {
+      requireLease(await run(lockLease(table, lease)))
+      for (const events of chunk(done, maxDeleted)) await run(deleteEvents(table, lease, events))
+      for (const events of chunk(held, maxHeld)) await hold(run, table, events)
+    }),
+  )
+}
+
+async function hold(run: Run, table: OutboxTable, held: readonly HeldEvent[]): Promise<void> {
+  await run(copyToHeld(table, held))
+  await run(deleteHeldEvents(table, held))
+}
+
+/** Makes held rows leave or change their scope; true when the scope has none left. */
+export function settleHeldRows(
+  connection: Connection,
+  table: OutboxTable,
+  lease: Lease,
+  scope: HeldScope,
+  done: readonly StoredEvent[],
+  parked: readonly HeldEvent[],
+): Promise<boolean> {
+  return retried(() =>
+    connection.transaction(async (run) => {
+      requireLease(await run(lockLease(table, lease)))
+      for (const events of chunk(done, maxDeleted))
+        await run(
+          deleteHeld(
+            table,
+            scope,
+            events.map(({ position }) => position),
+          ),
+        )
+      for (const events of chunk(parked, maxHeld)) await run(parkHeld(table, scope, events))
+      return (await run(hasHeld(table, scope))).rows.length === 0
+    }),
+  )
+}
+
+/** A deadlock has rolled everything back: the same once more. */
+async function retried<T>(body: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await body()
+    } catch (error) {
+      const isDeadlock = isOutboxError(error) && error.details['errno'] === errno.deadlock
+      if (!isDeadlock || attempt === maxTries) throw error
+    }
+  }
+}
+
+function requireLease({ rows }: Answer): void {
+  if (rows.length > 0) return
+  throw new OutboxError(
+    'OUTBOX_LEASE_LOST',
+    'The lease is lost: another relay has taken it over. Nothing was changed.',
+  )
+}
+
+function chunk<T>(items: readonly T[], size: number): T[][] {
+  const chunks: T[][] = []
+  for (let from = 0; from < items.length; from += size) chunks.push(items.slice(from, from + size))
+  return chunks
+}

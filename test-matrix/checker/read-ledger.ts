@@ -1,33 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
+import { ledgerOn, type LedgerTableRow } from './databases/index.js'
 import type { LedgerRow, LeftRow } from './history.js'
-import { copyTable, ledgerTable, type LedgerPlace } from './ledger.js'
-import { quoteIdentifier } from './sql.js'
-
-interface Row {
-  event_id: string
-  orm: string
-  aggregate_type: string
-  aggregate_id: string
-  seq: string
-  type: string
-  payload: string
-  headers: string
-  topic: string | null
-  position: string | null
-  created_at: string | null
-}
+import type { LedgerPlace } from './ledger.js'
 
 /** Reads the committed events, from the primary, with plain SQL. */
 export async function readLedger(url: string, place: LedgerPlace): Promise<LedgerRow[]> {
-  const schema = quoteIdentifier(place.schema)
-  const { rows } = await query<Row>(
-    url,
-    `select l.*, c.position,
-       to_char(c.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at
-     from ${schema}.${ledgerTable} l left join ${schema}.${copyTable} c on c.id = l.event_id
-     order by l.aggregate_id, l.seq`,
-  )
+  const rows = await query<LedgerTableRow>(url, ledgerOn(url).selectLedgerSql(place))
   return rows.map((row) => ({
     eventId: row.event_id,
     orm: row.orm,
@@ -46,14 +24,8 @@ export async function readLedger(url: string, place: LedgerPlace): Promise<Ledge
 }
 
 /** What is still in the relay's tables. */
-export async function readLeft(url: string, place: LedgerPlace): Promise<LeftRow[]> {
-  const schema = quoteIdentifier(place.schema)
-  const { rows } = await query<{ id: string; place: LeftRow['where'] }>(
-    url,
-    `select id, 'outbox' as place from ${schema}.${quoteIdentifier(place.outbox)}
-     union all select id, 'held' from ${schema}.${quoteIdentifier(`${place.outbox}_held`)}`,
-  )
-  return rows.map((row) => ({ eventId: row.id, where: row.place }))
+export function readLeft(url: string, place: LedgerPlace): Promise<LeftRow[]> {
+  return query<LeftRow>(url, ledgerOn(url).selectLeftSql(place))
 }
 
 /** Waits until both tables are empty. False: they still are not after `deadlineMs`, which the checker will say. */
@@ -70,12 +42,11 @@ export async function waitUntilDrained(
   }
 }
 
-async function query<R extends object>(url: string, text: string): Promise<{ rows: R[] }> {
-  const client = new Client({ connectionString: url, application_name: 'checker' })
-  await client.connect()
+async function query<Row extends object>(url: string, text: string): Promise<Row[]> {
+  const connection = await ledgerOn(url).connect(url, 'checker')
   try {
-    return await client.query<R>(text)
+    return await connection.query<Row>(text)
   } finally {
-    await client.end()
+    await connection.end()
   }
 }

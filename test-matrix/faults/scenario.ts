@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createTablesSql } from '@outboxkit/core'
 import type { FaultPoint } from '@outboxkit/relay'
-import { Client } from 'pg'
 import {
   checkRun,
   formatReport,
+  ledgerOn,
   Records,
   type Attempt,
   type FaultRecord,
@@ -16,7 +16,7 @@ import {
   type RunToCheck,
 } from '../checker/index.js'
 import type { WorkloadClient } from '../workload/client.js'
-import { allClients } from '../workload/clients/index.js'
+import { databaseAt } from '../workload/databases/index.js'
 import { RelayChild } from '../workload/relay-child.js'
 import type { RelayConfig } from '../workload/relay-config.js'
 import {
@@ -31,7 +31,7 @@ const source = '/faults'
 export interface ScenarioOptions {
   readonly databaseUrl: string
   readonly brokers: readonly string[]
-  /** A fresh schema; the scenario makes the tables in it. */
+  /** A fresh schema or, on MySQL, the database of the URL; the scenario makes the tables in it. */
   readonly schema: string
   /** A fresh topic. */
   readonly topic: string
@@ -75,10 +75,11 @@ export class Scenario {
 
   static async create(options: ScenarioOptions): Promise<Scenario> {
     const scenario = new Scenario(options)
-    for (const statement of createTablesSql('postgres', { schema: options.schema }))
+    const database = databaseAt(options.databaseUrl)
+    for (const statement of createTablesSql(database.dialect, { schema: options.schema }))
       await scenario.query(statement)
     await prepareWorkload(options.databaseUrl, scenario.place)
-    scenario.#clients = await allClients({
+    scenario.#clients = await database.clients({
       databaseUrl: options.applicationUrl ?? options.databaseUrl,
       place: scenario.place,
       connections: 12,
@@ -171,12 +172,12 @@ export class Scenario {
   }
 
   async query(text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
-    const client = new Client({ connectionString: this.#options.databaseUrl, application_name: 'scenario' })
-    await client.connect()
+    const { databaseUrl } = this.#options
+    const connection = await ledgerOn(databaseUrl).connect(databaseUrl, 'scenario')
     try {
-      return (await client.query<Record<string, unknown>>(text, [...values])).rows
+      return await connection.query(text, values)
     } finally {
-      await client.end()
+      await connection.end()
     }
   }
 

@@ -1,22 +1,43 @@
 import { inject } from 'vitest'
-import { createTopic, freshSchema, uniqueTopic } from '../services/test-context.js'
+import { createTopic, freshDatabase, freshSchema, uniqueTopic } from '../services/test-context.js'
 import { Scenario, type ScenarioOptions } from './scenario.js'
 
-/** A scenario of its own on the servers of the run: fresh schema, fresh topic, taken down at the end. */
-export async function openStage(
-  options: Partial<ScenarioOptions> & Pick<ScenarioOptions, 'seed'>,
-): Promise<Scenario & AsyncDisposable> {
-  const databaseUrl = inject('postgresUrl')
+export type DatabaseName = 'postgres' | 'mysql' | 'mariadb'
+
+type StageOptions = Partial<ScenarioOptions> &
+  Pick<ScenarioOptions, 'seed'> & {
+    /** Default PostgreSQL. */
+    readonly on?: DatabaseName
+  }
+
+/** A scenario of its own on the servers of the run: fresh tables, fresh topic, taken down at the end. */
+export async function openStage({
+  on = 'postgres',
+  ...options
+}: StageOptions): Promise<Scenario & AsyncDisposable> {
   const brokers = options.brokers ?? inject('kafkaBrokers').split(',')
-  const fresh = await freshSchema(databaseUrl, 'faults')
+  const fresh = await freshPlace(on)
   const topic = await createTopic(brokers.join(','), uniqueTopic('faults'), { partitions: 6 })
-  const scenario = await Scenario.create({ databaseUrl, brokers, schema: fresh.schema, topic, ...options })
+  const { databaseUrl, schema } = fresh
+  const scenario = await Scenario.create({ databaseUrl, schema, brokers, topic, ...options })
   return Object.assign(scenario, {
     [Symbol.asyncDispose]: async () => {
       await scenario.close()
       await fresh.drop()
     },
   })
+}
+
+async function freshPlace(
+  on: DatabaseName,
+): Promise<Pick<ScenarioOptions, 'databaseUrl' | 'schema'> & { drop(): Promise<void> }> {
+  if (on === 'postgres') {
+    const databaseUrl = inject('postgresUrl')
+    const fresh = await freshSchema(databaseUrl, 'faults')
+    return { databaseUrl, schema: fresh.schema, drop: () => fresh.drop() }
+  }
+  const fresh = await freshDatabase(inject(`${on}Url`), 'faults')
+  return { databaseUrl: fresh.url, schema: fresh.database, drop: () => fresh.drop() }
 }
 
 /** A run's seed: given by the environment to repeat one, else the test's own. */

@@ -1,11 +1,15 @@
-import type { PostgresMajor } from '../services/server.js'
+import { mariadbVersions, mysqlVersions } from '../services/mysql.js'
+import type { MariadbVersion, MysqlVersion, PostgresMajor } from '../services/server.js'
 
 /** One run of the test suite (or of a part of it) with one combination of versions. */
 export interface Cell {
   readonly name: string
   /** `current`: the Node that runs the matrix. */
   readonly node: 'current' | 20 | 22 | 24 | 26
-  readonly postgres: PostgresMajor
+  /** What the cell is about; the others are the newest. */
+  readonly postgres?: PostgresMajor
+  readonly mysql?: MysqlVersion
+  readonly mariadb?: MariadbVersion
   /** Arguments of `vitest run`. */
   readonly select: readonly string[]
   readonly env?: Readonly<Record<string, string>>
@@ -16,8 +20,23 @@ const suites = ['--project', 'servers', '--project', 'servers-*']
 // The suites of the ORMs hold their oldest and newest versions themselves, so each cell is a column of the grid.
 const emitAndRead = [...suites, 'packages/', 'test-matrix/conformance/knex']
 
+// Emitting, reading, and the short fault tests.
+const onMysql = (name: 'mysql' | 'mariadb'): string[] => [
+  ...suites,
+  '--project',
+  'faults',
+  ...['knex', 'drizzle', 'prisma'].map((orm) => `packages/${orm}/test-servers`),
+  ...['packages/relay/test-servers', 'test-matrix/conformance/services', 'test-matrix/faults'].map(
+    (folder) => `${folder}/${name}`,
+  ),
+  'test-matrix/conformance/knex',
+]
+
 // One emit() call of that many events; `npm test` takes fewer.
 const large = { OUTBOXKIT_CONFORMANCE_EVENTS: '100000' }
+
+const faults = ['--project', 'faults']
+const long = { OUTBOXKIT_ORDER_EVENTS: '100000' }
 
 export const cells: readonly Cell[] = [
   ...([14, 15, 16, 17, 18] as const).map((postgres): Cell => ({
@@ -28,10 +47,26 @@ export const cells: readonly Cell[] = [
     env: large,
     minutes: 20,
   })),
+  // The newest of each is what `npm test` runs.
+  ...mysqlVersions.slice(1).map((mysql): Cell => ({
+    name: `mysql-${mysql}`,
+    node: 'current',
+    mysql,
+    select: onMysql('mysql'),
+    env: large,
+    minutes: 20,
+  })),
+  ...mariadbVersions.slice(1).map((mariadb): Cell => ({
+    name: `mariadb-${mariadb}`,
+    node: 'current',
+    mariadb,
+    select: onMysql('mariadb'),
+    env: large,
+    minutes: 20,
+  })),
   ...([20, 22, 24, 26] as const).map((node): Cell => ({
     name: `node-${node}`,
     node,
-    postgres: 18,
     select: ['--project', 'unit', ...emitAndRead],
     env: large,
     minutes: 20,
@@ -39,11 +74,17 @@ export const cells: readonly Cell[] = [
   {
     name: 'order-100000',
     node: 'current',
-    postgres: 18,
-    select: ['--project', 'faults', 'test-matrix/faults/'],
-    env: { OUTBOXKIT_ORDER_EVENTS: '100000' },
+    select: [...faults, 'test-matrix/faults/', '--exclude', '**/{mysql,mariadb}.test.ts'],
+    env: long,
     minutes: 40,
   },
+  ...(['mysql', 'mariadb'] as const).map((name): Cell => ({
+    name: `order-100000-${name}`,
+    node: 'current',
+    select: [...faults, `test-matrix/faults/${name}.test.ts`],
+    env: long,
+    minutes: 40,
+  })),
 ]
 
 /** The slice of the grid that `npm test` runs: the oldest PostgreSQL and the newest Node. */
@@ -58,7 +99,6 @@ export const slice: readonly Cell[] = [
   {
     name: 'the newest Node',
     node: 26,
-    postgres: 18,
     select: ['--project', 'servers', 'packages/knex/test-servers', 'packages/kafka/test-servers/quiet'],
     minutes: 5,
   },

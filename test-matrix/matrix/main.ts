@@ -1,5 +1,5 @@
 // npm run matrix [-- --list | CELL …]: the full grid of versions and the long order test.
-import { cells } from './cells.js'
+import { cells, type Cell } from './cells.js'
 import { runCell } from './run-cell.js'
 
 const wanted = process.argv.slice(2)
@@ -13,14 +13,21 @@ if (unknown.length > 0) {
   process.exit(2)
 }
 
-const rows: Record<string, { node: string; postgres: number; result: string; seconds: number }> = {}
+/** The version that the cell is about. */
+function databaseOf({ postgres, mysql, mariadb }: Cell): string {
+  if (mysql !== undefined) return `MySQL ${mysql}`
+  if (mariadb !== undefined) return `MariaDB ${mariadb}`
+  return postgres === undefined ? 'the newest' : `PostgreSQL ${postgres}`
+}
+
+const rows: Record<string, { node: string; database: string; result: string; seconds: number }> = {}
 const sum = { passed: 0, failed: 0, skipped: 0 }
 for (const cell of cells.filter(({ name }) => wanted.length === 0 || wanted.includes(name))) {
   console.log(`\n=== ${cell.name}`)
   const { passed, tally, seconds } = await runCell(cell, (text) => process.stdout.write(text))
   rows[cell.name] = {
     node: String(cell.node),
-    postgres: cell.postgres,
+    database: databaseOf(cell),
     result: passed ? tally : `FAILED: ${tally}`,
     seconds,
   }

@@ -22,7 +22,7 @@ export async function runCell(cell: Cell, onOutput: (text: string) => void = () 
     env: {
       ...environment(),
       ...cell.env,
-      OUTBOXKIT_PG_MAJOR: String(cell.postgres),
+      ...versionsOf(cell),
       OUTBOXKIT_TALLY: join('reports', `tally-${cell.name.replaceAll(' ', '-')}.txt`),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -41,9 +41,17 @@ export async function runCell(cell: Cell, onOutput: (text: string) => void = () 
   return { passed: code === 0, tally, seconds: Math.round((performance.now() - started) / 1000), output }
 }
 
+function versionsOf({ postgres, mysql, mariadb }: Cell): NodeJS.ProcessEnv {
+  return {
+    OUTBOXKIT_PG_MAJOR: postgres === undefined ? '' : String(postgres),
+    OUTBOXKIT_MYSQL_VERSION: mysql ?? '',
+    OUTBOXKIT_MARIADB_VERSION: mariadb ?? '',
+  }
+}
+
 /** Without what ties a child to a vitest that runs it, and without servers that were started for another run. */
 function environment(): NodeJS.ProcessEnv {
   const own =
-    /^(VITEST|OUTBOXKIT_POSTGRES_URL$|KAFKA_BROKERS$|OUTBOXKIT_KAFKA_CLUSTER$|NODE_ENV$|TEST$|PROD$|DEV$|MODE$|SSR$|BASE_URL$)/
+    /^(VITEST|OUTBOXKIT_(POSTGRES|MYSQL|MARIADB)_URL$|KAFKA_BROKERS$|OUTBOXKIT_KAFKA_CLUSTER$|NODE_ENV$|TEST$|PROD$|DEV$|MODE$|SSR$|BASE_URL$)/
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !own.test(name)))
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { aggregatesTable, ledgerTable, type LedgerPlace } from '../checker/ledger.js'
+import type { LedgerPlace } from '../checker/ledger.js'
+import type { WorkloadDatabase } from './databases/database.js'
 import type { Plan, PlannedEvent, Step } from './plan.js'
 
 /** What the workload hands to `emit`. */
@@ -15,8 +16,10 @@ export interface WorkloadEvent {
 
 /** An open transaction, or a savepoint in one, of some ORM. */
 export interface WorkloadTransaction {
-  /** Runs SQL with `$1` placeholders, each used once and in order, through the ORM. */
-  sql(text: string, values: readonly string[]): Promise<readonly Record<string, unknown>[]>
+  /** Runs SQL with `$1` placeholders, each used once and in order, through the ORM; returns the rows. */
+  query(text: string, values: readonly string[]): Promise<readonly Record<string, unknown>[]>
+  /** The same for what has no rows. */
+  execute(text: string, values: readonly string[]): Promise<void>
   emit(event: WorkloadEvent): Promise<string>
   emit(events: readonly WorkloadEvent[]): Promise<string[]>
   savepoint(work: (nested: WorkloadTransaction) => Promise<void>): Promise<void>
@@ -40,6 +43,7 @@ export interface Emitted {
 }
 
 interface RunContext {
+  readonly database: WorkloadDatabase
   readonly place: LedgerPlace
   readonly orm: string
   readonly attempt: string
@@ -87,7 +91,7 @@ async function runEmit(
 ): Promise<void> {
   const events: WorkloadEvent[] = []
   for (const planned of step.events) {
-    const seq = await nextSeq(tx, planned.aggregateId, context.place)
+    const seq = await context.database.nextSeq(tx, planned.aggregateId, context.place)
     const event = toEvent(planned, seq, context)
     if (event.id !== undefined) await writeLedger(tx, event, event.id, seq, context)
     if (step.mode === 'list') events.push(event)
@@ -116,15 +120,6 @@ async function settleId(
   else if (event.id !== id) throw new Error(`emit() answered with id ${id} instead of ${event.id}`)
 }
 
-async function nextSeq(tx: WorkloadTransaction, aggregateId: string, place: LedgerPlace): Promise<number> {
-  const [row] = await tx.sql(
-    `update "${place.schema}".${aggregatesTable} set counter = counter + 1 where id = $1 returning counter`,
-    [aggregateId],
-  )
-  if (row === undefined) throw new Error(`no aggregate ${aggregateId}`)
-  return Number(row['counter'])
-}
-
 function toEvent(planned: PlannedEvent, seq: number, context: RunContext): WorkloadEvent {
   return {
     aggregateType: 'order',
@@ -147,23 +142,18 @@ async function writeLedger(
   event: WorkloadEvent,
   id: string,
   seq: number,
-  { place, orm, attempt, emitted }: RunContext,
+  { database, place, orm, attempt, emitted }: RunContext,
 ): Promise<void> {
   emitted.events.push(id)
-  await tx.sql(
-    `insert into "${place.schema}".${ledgerTable}
-       (event_id, orm, attempt, aggregate_type, aggregate_id, seq, type, payload, headers)
-     values ($1::text::uuid, $2, $3, $4, $5, $6::text::bigint, $7, $8, $9)`,
-    [
-      id,
-      orm,
-      attempt,
-      event.aggregateType,
-      event.aggregateId,
-      String(seq),
-      event.type,
-      JSON.stringify(event.payload),
-      JSON.stringify(event.headers ?? {}),
-    ],
-  )
+  await tx.execute(database.insertLedgerSql(place), [
+    id,
+    orm,
+    attempt,
+    event.aggregateType,
+    event.aggregateId,
+    String(seq),
+    event.type,
+    JSON.stringify(event.payload),
+    JSON.stringify(event.headers ?? {}),
+  ])
 }

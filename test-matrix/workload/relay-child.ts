@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { databaseAt } from './databases/index.js'
 import type { RelayConfig, RelayState } from './relay-config.js'
 
 const script = fileURLToPath(new URL('./relay-process.ts', import.meta.url))
@@ -28,9 +29,9 @@ export class RelayChild {
 
   constructor(name: string, config: RelayConfig) {
     this.name = name
-    const url = new URL(config.databaseUrl)
-    url.searchParams.set('application_name', relayApplication(config.schema, name))
-    const argument = JSON.stringify({ ...config, databaseUrl: url.href })
+    const application = relayApplication(config.schema, name)
+    const databaseUrl = databaseAt(config.databaseUrl).relayUrl(config.databaseUrl, application)
+    const argument = JSON.stringify({ ...config, databaseUrl })
     this.#child = spawn(process.execPath, ['--import', 'tsx', script, argument], {
       cwd: root,
       stdio: ['pipe', 'pipe', 'pipe'],

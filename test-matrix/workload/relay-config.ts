@@ -19,7 +19,7 @@ export interface RelayConfig {
 
 /**
  * - `plain-cursor`: reads above the highest position only.
- * - `aged-holes`: gives a position up once it has been missing for 5 s.
+ * - `aged-holes`: gives a position up once it has been missing for 2 s.
  * - `early-mark`: counts an event as published before the broker has acknowledged it.
  * - `failed-send`: counts an event as published although sending it failed.
  * - `reordered`: sends two events of a key in the wrong order.

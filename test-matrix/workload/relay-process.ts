@@ -4,8 +4,8 @@ import { cloudEvents } from '@outboxkit/core'
 import { kafkaPublisher } from '@outboxkit/kafka'
 import { kafkajs } from '@outboxkit/kafka/kafkajs'
 import { createRelay, type FaultPoint } from '@outboxkit/relay'
-import { postgresSource } from '@outboxkit/relay/postgres'
-import { plantedPublisher, plantedRule } from './planted.js'
+import { relaySource } from './databases/relay-source.js'
+import { plantedPublisher } from './planted.js'
 import type { RelayConfig, RelayState } from './relay-config.js'
 
 /**
@@ -33,12 +33,7 @@ async function onPoint(point: FaultPoint): Promise<void> {
 // A call must not outlive the lease.
 const publishTimeoutMs = Math.min(10_000, Math.floor(config.termMs * 0.6))
 const relay = createRelay({
-  source: postgresSource({
-    url: config.databaseUrl,
-    table: { schema: config.schema },
-    ...(config.maxBatchEvents === undefined ? {} : { maxBatchEvents: config.maxBatchEvents }),
-    internal: { unsafeRule: plantedRule(config.planted) },
-  }),
+  source: relaySource(config),
   publisher: plantedPublisher(
     config.planted,
     kafkaPublisher({

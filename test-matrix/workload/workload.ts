@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client } from 'pg'
+import { ledgerOn, type SqlConnection } from '../checker/databases/index.js'
 import type { Attempt } from '../checker/history.js'
-import { createAggregatesSql, createLedgerSql, type LedgerPlace } from '../checker/ledger.js'
+import type { LedgerPlace } from '../checker/ledger.js'
 import type { Records } from '../checker/records.js'
 import { runPlan, type Emitted, type WorkloadClient } from './client.js'
+import { databaseAt, type WorkloadDatabase } from './databases/index.js'
 import { planTransaction, type Plan } from './plan.js'
 import { Random } from './random.js'
 
@@ -46,8 +47,6 @@ export interface WorkloadResult {
   readonly seconds: number
 }
 
-const foreignTable = 'foreign_writes'
-
 export const keyNames = (count: number): string[] =>
   // Of different lengths: the partitioner looks at four bytes at a time.
   Array.from(
@@ -57,10 +56,12 @@ export const keyNames = (count: number): string[] =>
 
 /** Makes what the workload writes to; the outbox's own tables must be there. */
 export async function prepareWorkload(databaseUrl: string, place: LedgerPlace, keys = 50): Promise<void> {
-  await withClient(databaseUrl, async (client) => {
-    for (const statement of createLedgerSql(place)) await client.query(statement)
-    await client.query(`create table "${place.schema}".${foreignTable} (id bigint)`)
-    await client.query(createAggregatesSql(place, keyNames(keys)))
+  const ledger = ledgerOn(databaseUrl)
+  await withConnection(databaseUrl, async (connection) => {
+    for (const statement of ledger.createLedgerSql(place)) await connection.query(statement)
+    await connection.query(databaseAt(databaseUrl).createForeignSql(place))
+    const { text, values } = ledger.createAggregatesSql(place, keyNames(keys))
+    await connection.query(text, values)
   })
 }
 
@@ -89,6 +90,7 @@ type Role = 'writer' | 'queuer' | 'holder'
 class Run {
   readonly result = { committed: 0, transactions: 0, failed: 0 }
   readonly #options: WorkloadOptions
+  readonly #database: WorkloadDatabase
   readonly #keys: readonly string[]
   /** Keys that a holder has locked, with how many hold them. */
   readonly #held = new Set<string>()
@@ -98,6 +100,7 @@ class Run {
 
   constructor(options: WorkloadOptions) {
     this.#options = options
+    this.#database = databaseAt(options.databaseUrl)
     if (options.until !== undefined) {
       this.#isAwaited = true
       const settled = (): void => {
@@ -140,13 +143,13 @@ class Run {
   async foreignLoop(random: Random): Promise<void> {
     const { databaseUrl, place, holdMs } = this.#options
     const [, longest] = holdMs ?? [5000, 8000]
-    await withClient(databaseUrl, async (client) => {
+    await withConnection(databaseUrl, async (connection) => {
       while (!this.#done) {
-        await client.query('begin')
-        await client.query(`insert into "${place.schema}".${foreignTable} values (${random.between(1, 1e6)})`)
+        await connection.query('begin')
+        await connection.query(this.#database.insertForeignSql(place, random.between(1, 1e6)))
         const until = performance.now() + longest
         while (!this.#done && performance.now() < until) await sleep(100)
-        await client.query('commit')
+        await connection.query('commit')
       }
     })
   }
@@ -171,6 +174,7 @@ class Run {
 
   async #attempt(client: WorkloadClient, plan: Plan): Promise<void> {
     const { place, attempts, onCommitted } = this.#options
+    const database = this.#database
     const attempt = `${client.orm}-${plan.seed}-${(this.result.transactions += 1)}`
     const emitted: Emitted = { events: [], abandoned: [] }
     let reachedCommit = false
@@ -187,7 +191,7 @@ class Run {
       })
     try {
       await client.transaction(async (tx) => {
-        await runPlan(tx, plan, { place, orm: client.orm, attempt, emitted })
+        await runPlan(tx, plan, { database, place, orm: client.orm, attempt, emitted })
         reachedCommit = true
       })
       record('ok')
@@ -205,12 +209,14 @@ class Run {
   }
 }
 
-async function withClient(url: string, work: (client: Client) => Promise<void>): Promise<void> {
-  const client = new Client({ connectionString: url, application_name: 'workload' })
-  await client.connect()
+async function withConnection(
+  url: string,
+  work: (connection: SqlConnection) => Promise<void>,
+): Promise<void> {
+  const connection = await ledgerOn(url).connect(url, 'workload')
   try {
-    await work(client)
+    await work(connection)
   } finally {
-    await client.end()
+    await connection.end()
   }
 }

@@ -1,37 +1,39 @@
-import { withOutbox } from '@outboxkit/drizzle'
-import { sql } from 'drizzle-orm'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import { Pool } from 'pg'
+import { sql, type SQL } from 'drizzle-orm'
 import type { WorkloadClient, WorkloadTransaction } from '../client.js'
-import type { ClientOptions } from './options.js'
 
-export function drizzleClient(options: ClientOptions): WorkloadClient {
-  const pool = new Pool({ connectionString: options.databaseUrl, max: options.connections })
-  // A connection that breaks fails its statement; without listeners the same error would also end the process, of
-  // an idle connection through the pool, of one in a transaction through the client itself.
-  pool.on('error', () => undefined)
-  pool.on('connect', (client) => client.on('error', () => undefined))
-  const db = withOutbox(drizzle(pool), {
-    table: { name: options.place.outbox, schema: options.place.schema },
-  })
-  type Tx = Parameters<Parameters<typeof db.transaction>[0]>[0]
-  const wrap = (tx: Tx): WorkloadTransaction => ({
-    sql: async (text, values) => {
-      const parts = text.split(/\$\d+/) as string[] & { raw: string[] }
-      parts.raw = [...parts]
-      const result = await tx.execute(sql(parts, ...values))
-      return result.rows
-    },
+/** Of Drizzle's handles for several databases, what the workload uses. */
+interface Transaction {
+  execute(query: SQL): PromiseLike<unknown>
+  readonly emit: unknown
+  transaction(work: (nested: Transaction) => Promise<void>): Promise<void>
+}
+interface Handle {
+  transaction(work: (tx: Transaction) => Promise<void>): Promise<void>
+}
+
+interface DrizzleDriver {
+  /** The rows in what `execute` answers. */
+  rows(result: unknown): Record<string, unknown>[]
+  close(): Promise<void>
+}
+
+/** `db` has an outbox. */
+export function drizzleClient(db: unknown, driver: DrizzleDriver): WorkloadClient {
+  const handle = db as Handle
+  const run = async (tx: Transaction, text: string, values: readonly string[]): Promise<unknown> => {
+    const parts = text.split(/\$\d+/) as string[] & { raw: string[] }
+    parts.raw = [...parts]
+    return tx.execute(sql(parts, ...values))
+  }
+  const wrap = (tx: Transaction): WorkloadTransaction => ({
+    query: async (text, values) => driver.rows(await run(tx, text, values)),
+    execute: async (text, values) => void (await run(tx, text, values)),
     emit: tx.emit as WorkloadTransaction['emit'],
-    savepoint: async (work) => {
-      await tx.transaction(async (nested) => work(wrap(nested)))
-    },
+    savepoint: async (work) => tx.transaction(async (nested) => work(wrap(nested))),
   })
   return {
     orm: 'drizzle',
-    transaction: async (work) => {
-      await db.transaction(async (tx) => work(wrap(tx)))
-    },
-    close: async () => pool.end(),
+    transaction: async (work) => handle.transaction(async (tx) => work(wrap(tx))),
+    close: () => driver.close(),
   }
 }

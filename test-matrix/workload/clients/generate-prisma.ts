@@ -6,14 +6,16 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const here = dirname(fileURLToPath(import.meta.url))
-const schema = join(here, '../prisma/schema.prisma')
-const generated = join(here, '../generated')
+
+export type Provider = 'postgresql' | 'mysql'
 
 /**
- * Generates the Prisma client of the workload if there is none for this schema and this version of Prisma, and
+ * Generates the workload's Prisma client for a database if there is none for this schema and this version of Prisma, and
  * returns the path of its entry. The folder is not in version control.
  */
-export function generatePrisma(): string {
+export function generatePrisma(provider: Provider): string {
+  const schema = join(here, '../prisma', `${provider}.prisma`)
+  const generated = join(here, '../generated', provider)
   const require = createRequire(import.meta.url)
   const prisma = require.resolve('prisma/package.json')
   const { version } = JSON.parse(readFileSync(prisma, 'utf8')) as { version: string }

@@ -1,0 +1,3 @@
+import { faultsOn } from './mysql-faults.js'
+
+faultsOn('mysql')

@@ -6,7 +6,6 @@ import { isTopicError } from './errors.js'
 import { resolveOptions, type KafkaPublisherOptions, type ResolvedOptions } from './options.js'
 import { aloneBytes, placeEvents, planEvents, rejectInTurn, type PlannedEvent } from './plan.js'
 import { createRouter, type Router } from './routing.js'
-import { defaultMaxMessageBytes } from './size.js'
 import { retryError, retryOutcome, TopicRun } from './topic-run.js'
 import { Topics } from './topics.js'
 
@@ -129,7 +128,7 @@ class KafkaPublisher implements Publisher {
       const placed = placeEvents(planned, found.topic.partitions, this.#sticky++)
       const run = new TopicRun(placed, {
         topic,
-        maxMessageBytes: found.topic.maxMessageBytes ?? defaultMaxMessageBytes,
+        maxMessageBytes: found.topic.maxMessageBytes,
         maxBatchBytes: this.#options.maxRequestBytes,
       })
       await this.#drive(run, topic, signal)
@@ -148,7 +147,7 @@ class KafkaPublisher implements Publisher {
   ): ReturnType<Topics['lookup']> {
     const found = await this.#topics.lookup(topic, signal)
     if (found.status !== 'found') return found
-    const limit = found.topic.maxMessageBytes ?? defaultMaxMessageBytes
+    const limit = found.topic.maxMessageBytes ?? Infinity
     if (planned.every((item) => aloneBytes(item.record) <= limit)) return found
     this.#topics.doubt(topic)
     return this.#topics.lookup(topic, signal)

@@ -2,11 +2,12 @@ import { OutboxError } from '@outboxkit/core'
 import type { Outcome } from '@outboxkit/relay'
 import type { BatchOutcome, PartitionBatch } from './driver.js'
 import { aloneBytes, blockedBy, nextRound, type PlacedEvent } from './plan.js'
+import { defaultMaxMessageBytes } from './size.js'
 
 export interface TopicRunOptions {
   readonly topic: string
-  /** The topic's `max.message.bytes`. */
-  readonly maxMessageBytes: number
+  /** The topic's `max.message.bytes`. `null`: nobody may read it; only the broker can tell what is too large. */
+  readonly maxMessageBytes: number | null
   /** Most bytes of a batch that carries more than one record. */
   readonly maxBatchBytes: number
 }
@@ -39,7 +40,8 @@ export class TopicRun {
       const bytes = aloneBytes(item.record)
       const blocked = item.scope === null ? undefined : this.#blocked.get(item.scope)
       if (blocked !== undefined) this.#outcomes.set(item.index, blockedBy(blocked, options.topic))
-      else if (bytes > options.maxMessageBytes) this.#reject(item, tooLarge(item, options, bytes))
+      else if (bytes > (options.maxMessageBytes ?? Infinity))
+        this.#reject(item, tooLarge(item, options, bytes))
       else pending.push(item)
     }
     this.#pending = pending
@@ -56,7 +58,7 @@ export class TopicRun {
   next(): readonly PartitionBatch[] {
     const { topic, maxBatchBytes, maxMessageBytes } = this.#options
     const round = nextRound(this.#pending, {
-      maxBytes: Math.min(maxBatchBytes, maxMessageBytes),
+      maxBytes: Math.min(maxBatchBytes, maxMessageBytes ?? defaultMaxMessageBytes),
       maxRecords: this.#maxRecords,
     })
     const batches = [...round.batches]
@@ -159,7 +161,7 @@ function tooLarge(item: PlacedEvent, options: TopicRunOptions, bytes: number): O
   const { topic, maxMessageBytes } = options
   return new OutboxError(
     'OUTBOX_PUBLISH_REJECTED',
-    `The event at position ${item.event.position} takes ${bytes} bytes, more than topic '${topic}' accepts (max.message.bytes, last read as ${maxMessageBytes}). Raise it on the topic, or emit a reference instead.`,
+    `The event at position ${item.event.position} takes ${bytes} bytes, more than topic '${topic}' accepts (max.message.bytes${maxMessageBytes === null ? '' : `, last read as ${maxMessageBytes}`}). Raise it on the topic, or emit a reference instead.`,
     { details: { topic, position: item.event.position, bytes, maxMessageBytes, code: 'MESSAGE_TOO_LARGE' } },
   )
 }

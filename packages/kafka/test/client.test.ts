@@ -2,7 +2,7 @@ import type { Kafka, KafkaConfig } from 'kafkajs'
 import { describe, expect, it } from 'vitest'
 import { createClient } from '../src/kafkajs/client.js'
 import { kafkajs, type KafkajsOptions } from '../src/kafkajs/index.js'
-import { redactor } from '../src/kafkajs/secrets.js'
+import { redactor } from '../src/secrets.js'
 
 /** The configuration that kafkajs gets. */
 function configOf(options: KafkaConfig, logger?: Parameters<typeof createClient>[2]): KafkaConfig {

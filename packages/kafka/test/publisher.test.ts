@@ -270,6 +270,19 @@ describe('topics', () => {
     }
   })
 
+  it('leaves an event to the broker when nobody may read the limit of its topic', async () => {
+    const { publisher, driver } = setup()
+    driver.found(topic, { maxMessageBytes: null, partitions: 1 })
+    const large = storedEvent(1, { payload: JSON.stringify('x'.repeat(1_500_000)) })
+    const outcomes = await publisher.publish([large, storedEvent(2)], { signal: never })
+    expect(outcomes.map(({ status }) => status)).toEqual(['published', 'published'])
+    // The limit of most topics still divides batches.
+    expect(driver.sent.map(({ records }) => records.length)).toEqual([1, 1])
+    driver.answer = () => ({ status: 'too-large' })
+    const [refused] = await publisher.publish([large], { signal: never })
+    expect(refused).toMatchObject({ status: 'reject', error: { details: { code: 'MESSAGE_TOO_LARGE' } } })
+  })
+
   it('reads the limit again before it refuses an event for its size', async () => {
     const { publisher, driver } = setup()
     driver.found(topic, { maxMessageBytes: 500 })

@@ -1,9 +1,9 @@
 import type { Kafka, KafkaConfig } from 'kafkajs'
-import { OutboxError } from '@outboxkit/core'
+import { checkBrokers } from '../connection.js'
 import type { KafkaDriver } from '../driver.js'
 import { createClient, loadKafkajs, type KafkajsLogger } from './client.js'
 import { KafkajsDriver } from './driver.js'
-import { redactor } from './secrets.js'
+import { redactor } from '../secrets.js'
 
 export type { KafkajsLogger } from './client.js'
 
@@ -33,11 +33,7 @@ export function kafkajs(options: KafkajsOptions | Kafka): KafkaDriver {
       redact: (text) => text,
     })
   const { brokers } = options
-  if (
-    typeof brokers !== 'function' &&
-    !(Array.isArray(brokers) && brokers.length > 0 && brokers.every(isAddress))
-  )
-    throw new OutboxError('OUTBOX_OPTION_INVALID', "kafkajs(): brokers must be a list of 'host:port'.")
+  if (typeof brokers !== 'function') checkBrokers('kafkajs', brokers)
   const { logger, ...config } = options
   const redact = redactor(config)
   return new KafkajsDriver({
@@ -52,8 +48,4 @@ export function kafkajs(options: KafkajsOptions | Kafka): KafkaDriver {
 
 function isKafka(options: KafkajsOptions | Kafka): options is Kafka {
   return typeof (options as { producer?: unknown }).producer === 'function'
-}
-
-function isAddress(value: unknown): boolean {
-  return typeof value === 'string' && /^[^\s]+:\d+$/.test(value)
 }

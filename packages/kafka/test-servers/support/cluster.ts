@@ -1,7 +1,8 @@
 import type { ClusterUnderTest, FaultUnderTest, NetworkUnderTest } from '@outboxkit/testing/conformance'
-import type { FaultProxy, KafkaRequest, Piece, Rule } from '../../../../test-matrix/services/fault-proxy.js'
+import type { FaultProxy, KafkaRequest, Rule } from '../../../../test-matrix/services/fault-proxy.js'
 import { startKafkaBehindProxies } from '../../../../test-matrix/services/kafka-behind-proxies.js'
 import { readTopic, uniqueTopic, withAdmin } from '../../../../test-matrix/services/test-context.js'
+import { readProduceRequest } from './produce-request.js'
 import { createTopic } from './topics.js'
 
 type ProducedRequest = NetworkUnderTest['produced'][number]
@@ -45,7 +46,7 @@ export function networkOf(proxy: FaultProxy): NetworkUnderTest {
     const { direction, request } = piece
     if (request?.apiKey !== produce) return false
     if (direction === 'up') {
-      const seen = { ...contentOf(piece, request), during: [...unanswered.values()] }
+      const seen = { ...readProduceRequest(piece, request), during: [...unanswered.values()] }
       produced.push(seen)
       unanswered.set(request, seen)
     } else if (holding) held.add(request)
@@ -89,30 +90,4 @@ export function networkOf(proxy: FaultProxy): NetworkUnderTest {
       proxy.reset()
     },
   }
-}
-
-/** Produce, versions 3 to 8: client id, transactional id, acks, time-out, then topics with their partitions. */
-function contentOf({ bytes }: Piece, { apiVersion }: KafkaRequest): Pick<ProducedRequest, 'acks' | 'places'> {
-  if (apiVersion < 3 || apiVersion > 8) throw new Error(`produce version ${apiVersion} cannot be read here`)
-  let offset = 4 + 8
-  const int32 = (): number => bytes.readInt32BE((offset += 4) - 4)
-  const text = (): string => {
-    const length = Math.max(0, bytes.readInt16BE(offset))
-    offset += 2 + length
-    return bytes.toString('utf8', offset - length, offset)
-  }
-  text()
-  text()
-  const acks = bytes.readInt16BE(offset)
-  offset += 2 + 4
-  const places: { topic: string; partition: number }[] = []
-  for (let topics = int32(); topics > 0; topics--) {
-    const topic = text()
-    for (let partitions = int32(); partitions > 0; partitions--) {
-      places.push({ topic, partition: int32() })
-      const length = int32()
-      offset += Math.max(0, length)
-    }
-  }
-  return { acks, places }
 }

@@ -103,6 +103,32 @@ export function contentTests(suite: DriverSuite): void {
       expect(mostInFlight(network.produced, topic)).toBe(1)
     })
 
+    test('puts each batch into one request, however many records it has and whatever is sent beside it', async () => {
+      const [large, small] = [
+        await suite.cluster.createTopic({ partitions: 2 }),
+        await suite.cluster.createTopic(),
+      ]
+      const { network } = suite.cluster
+      const driver = suite.driver()
+      const before = network.produced.length
+      const repeat = async (topic: string, partitions: number[], count: number, records: number) => {
+        for (let round = 0; round < count; round++) {
+          const values = Array.from({ length: records }, (_, i) => record(`${round}-${i}`))
+          const batches = partitions.map((partition) => ({ topic, partition, records: values }))
+          expect(await driver.send(batches, options)).toEqual(partitions.map(() => ({ status: 'written' })))
+        }
+      }
+      await Promise.all([repeat(large, [0, 1], 15, 2_000), repeat(small, [0], 60, 3)])
+      const requests = network.produced.slice(before)
+      expect(partitionsOf(requests, large)).toHaveLength(30)
+      expect(partitionsOf(requests, small)).toHaveLength(60)
+      // What is one request now was one batch: nothing of it can be written without the rest.
+      const found = (await suite.cluster.read(large)).filter(({ partition }) => partition === 0)
+      expect(found.map(({ value }) => text(value))).toEqual(
+        Array.from({ length: 30_000 }, (_, i) => `${Math.floor(i / 2_000)}-${i % 2_000}`),
+      )
+    })
+
     test('stamps records with the time of publishing', async () => {
       const topic = await suite.cluster.createTopic()
       const before = Date.now()

@@ -119,11 +119,14 @@ export interface DriverHarness {
   /** One broker without automatic creation of topics. Started once for the suite. */
   openCluster(): Promise<ClusterUnderTest>
   createDriver(bootstrap: readonly string[]): DriverUnderTest
+  /** `false`: the client cannot ask for a topic's configuration, so the driver describes it with nulls. */
+  readonly describesConfig?: false
 }
 
 /** The cluster of the suite, and new drivers that are closed after their test. */
 export interface DriverSuite {
   readonly cluster: ClusterUnderTest
+  readonly describesConfig: boolean
   driver(): DriverUnderTest
 }
 

@@ -15,6 +15,7 @@ export function driverSuite(harness: DriverHarness): void {
     let cluster: ClusterUnderTest | undefined
     let drivers: DriverUnderTest[] = []
     const suite: DriverSuite = {
+      describesConfig: harness.describesConfig ?? true,
       get cluster() {
         if (cluster === undefined) throw new Error('the cluster is not open yet')
         return cluster

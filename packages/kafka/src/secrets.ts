@@ -1,17 +1,25 @@
 const shortest = 3
 
 /**
- * Makes a function that blanks out in a text the secrets of `config` (of KafkaConfig's `sasl` and `ssl`), so that
+ * Makes a function that blanks out in a text the secrets of `config` (of its `sasl` and `ssl`), so that
  * no message of kafkajs, OpenSSL or a broker can carry one into a log.
  */
 export function redactor(config: {
   readonly sasl?: unknown
   readonly ssl?: unknown
 }): (text: string) => string {
-  const secrets = [
+  return blankOut([
     ...secretsIn(config.sasl, ['password', 'secretAccessKey', 'sessionToken', 'accessKeyId']),
     ...secretsIn(config.ssl, ['key', 'passphrase', 'pfx']),
-  ]
+  ])
+}
+
+/** The same for secrets that are given as they are. */
+export function secretsOf(values: readonly string[]): (text: string) => string {
+  return blankOut(values.flatMap(texts))
+}
+
+function blankOut(secrets: string[]): (text: string) => string {
   // The longest first: one secret may be part of another.
   secrets.sort((a, b) => b.length - a.length)
   return (text) => secrets.reduce((clean, secret) => clean.replaceAll(secret, '***'), text)

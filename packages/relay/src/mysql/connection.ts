@@ -62,7 +62,8 @@ const rawOptions = {
   bigNumberStrings: true,
   decimalNumbers: false,
   dateStrings: true,
-  typeCast: true,
+  // a function, because only another function takes the place of the pool's
+  typeCast: (_field: unknown, next: () => unknown) => next(),
 } as const
 
 /**
@@ -174,7 +175,7 @@ export class Connection {
     if (schema !== undefined)
       await client.query({ ...rawOptions, sql: `use ${quoteIdentifier('mysql', schema)}` })
     await client.query({ ...rawOptions, sql: 'set @outboxkit = ?', values: [this.#token] })
-    // Parameters are encoded as the pool was told, whatever the server is told.
+    // The driver encodes parameters as it was told, and notices `set names` only if the server reports it.
     const [[echo]] = (await client.execute({ ...rawOptions, sql: 'select hex(?)', values: ['é€'] })) as [
       RawRow[],
     ]

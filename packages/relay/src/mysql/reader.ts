@@ -74,6 +74,8 @@ export class Reader {
   /** Rows to ask for: fewer when they are large, because the server reads a whole row to tell its size. */
   #maxRows: number
   #identity = ''
+  /** Of the session in which was read first: another one would know nothing of what was noted. */
+  #token = ''
   #noteAt = 0
   #caughtUp = false
   #ended: string | undefined
@@ -123,6 +125,7 @@ export class Reader {
       this.#readStatement({ singles: [], ranges: [], high: Number.MAX_SAFE_INTEGER }),
     )
     this.#identity = identityOf(state.rows).identity
+    this.#token = this.#connection.token
     if (unsafeRule !== undefined) return
     const top = await this.#dirty(async (run) => (await run(readDirtyTop(table))).rows)
     const running = await this.#target.witness.look()
@@ -270,7 +273,7 @@ export class Reader {
     const taken = bounded(body, maxRows, maxBatchBytes)
     this.#adapt(body)
     return {
-      isSame: identity === this.#identity && token === this.#connection.token,
+      isSame: identity === this.#identity && token === this.#token,
       nextNumber,
       idAtHigh: atHigh === undefined ? undefined : (text(atHigh[2]) ?? ''),
       events: await this.#complete(taken),

@@ -5,33 +5,28 @@ import type {
   TransactionUnderTest,
 } from '@outboxkit/testing/conformance'
 import type { Knex } from 'knex'
-import pg from 'pg'
+import { withDatabase, type SuiteDatabase } from './databases.js'
 import { schemas } from './schemas.js'
 
-/** The adapter suite's view of one version of Knex on a PostgreSQL server. */
-export function knexHarness(name: string, knex: (config: Knex.Config) => Knex, url: string): AdapterHarness {
-  const oracle = new pg.Pool({ connectionString: url, max: 2, allowExitOnIdle: true })
+/** The adapter suite's view of one version of Knex on a database. */
+export function knexHarness(
+  name: string,
+  knex: (config: Knex.Config) => Knex,
+  database: SuiteDatabase,
+): AdapterHarness {
   return {
-    name,
-    dialect: 'postgres',
+    name: `${name}, ${database.name}`,
+    dialect: database.dialect,
     capabilities: {
       nested: true,
       batch: { missing: 'Knex has no batch of operations' },
       seesPlainEnd: true,
-      abortsOnFailure: true,
-      deferredConstraints: true,
-      statementTriggers: true,
-      lockKey: true,
+      ...database.capabilities,
     },
     schemas,
-    query: async (sql) => (await oracle.query<Record<string, unknown>>(sql)).rows,
+    query: database.query,
     async open({ schema, options }) {
-      const config: Knex.Config = {
-        client: 'pg',
-        connection: url,
-        searchPath: [schema],
-        pool: { min: 0, max: 5 },
-      }
+      const config = configOf(database, schema)
       const db = withOutbox(knex(config), options)
       const plain = knex(config)
       return {
@@ -48,6 +43,13 @@ export function knexHarness(name: string, knex: (config: Knex.Config) => Knex, u
       }
     },
   }
+}
+
+function configOf({ dialect, url }: SuiteDatabase, schema: string): Knex.Config {
+  const pool = { min: 0, max: 5 }
+  return dialect === 'postgres'
+    ? { client: 'pg', connection: url, searchPath: [schema], pool }
+    : { client: 'mysql2', connection: withDatabase(url, schema), pool }
 }
 
 interface Emitter {

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import { adapterSuite } from '@outboxkit/testing/conformance'
 import type { Knex } from 'knex'
-import { expect, inject, test } from 'vitest'
+import { expect, test } from 'vitest'
+import { mariadbDatabase, mysqlDatabase, postgresDatabase } from './databases.js'
 import { knexHarness } from './knex-harness.js'
 
 // The workspace test-matrix/orms/knex-oldest pins the lower end of the peer range.
@@ -10,4 +11,6 @@ const { version } = require('knex/package.json') as { version: string }
 const knex = require('knex') as (config: Knex.Config) => Knex
 
 test('is the oldest supported version', () => expect(version).toBe('2.5.1'))
-adapterSuite(knexHarness('knex 2.5.1', knex, inject('postgresUrl')))
+adapterSuite(knexHarness('knex 2.5.1', knex, postgresDatabase()))
+adapterSuite(knexHarness('knex 2.5.1', knex, mysqlDatabase()))
+adapterSuite(knexHarness('knex 2.5.1', knex, mariadbDatabase()))

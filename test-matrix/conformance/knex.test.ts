@@ -1,6 +1,8 @@
 import { adapterSuite } from '@outboxkit/testing/conformance'
 import knex from 'knex'
-import { inject } from 'vitest'
+import { mariadbDatabase, mysqlDatabase, postgresDatabase } from './databases.js'
 import { knexHarness } from './knex-harness.js'
 
-adapterSuite(knexHarness('knex', knex, inject('postgresUrl')))
+adapterSuite(knexHarness('knex', knex, postgresDatabase()))
+adapterSuite(knexHarness('knex', knex, mysqlDatabase()))
+adapterSuite(knexHarness('knex', knex, mariadbDatabase()))

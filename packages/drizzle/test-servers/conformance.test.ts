@@ -7,45 +7,57 @@ import {
   type PlainTransactionUnderTest,
   type TransactionUnderTest,
 } from '@outboxkit/testing/conformance'
-import pg from 'pg'
-import { afterAll, inject } from 'vitest'
+import {
+  mariadbDatabase,
+  mysqlDatabase,
+  postgresDatabase,
+  type SuiteDatabase,
+} from '../../../test-matrix/conformance/databases.js'
 import { schemas } from '../../../test-matrix/conformance/schemas.js'
-import { business, drivers, version, type Database, type Driver } from './drivers.js'
+import {
+  business,
+  drivers,
+  mysqlBusiness,
+  mysqlDriver,
+  version,
+  type Database,
+  type Driver,
+} from './drivers.js'
 
 type PlainTx = OutboxTx<Database>
 type Tx = EmittingTx<PlainTx, OutboxEvent>
 
-const url = inject('postgresUrl')
-const oracle = new pg.Pool({ connectionString: url, max: 2 })
-afterAll(() => oracle.end())
+for (const driver of drivers) adapterSuite(harnessOf(driver, postgresDatabase()))
+for (const database of [mysqlDatabase(), mariadbDatabase()]) adapterSuite(harnessOf(mysqlDriver, database))
 
-for (const driver of drivers) adapterSuite(harnessOf(driver))
-
-function harnessOf(driver: Driver): AdapterHarness {
+function harnessOf(driver: Driver, database: SuiteDatabase): AdapterHarness {
   return {
-    name: `drizzle ${version}, ${driver.name}`,
-    dialect: 'postgres',
+    name: `drizzle ${version}, ${driver.name}, ${database.name}`,
+    dialect: database.dialect,
     schemas,
     capabilities: {
       nested: true,
       batch: { missing: "Drizzle's batches belong to HTTP drivers, which have no transactions" },
       seesPlainEnd:
-        driver.name === 'node-postgres'
-          ? true
-          : { missing: 'postgres.js does not tell the state of a connection' },
-      abortsOnFailure: true,
-      deferredConstraints: true,
-      statementTriggers: true,
-      lockKey: true,
+        driver.name === 'postgres.js'
+          ? { missing: 'postgres.js does not tell the state of a connection' }
+          : true,
+      ...database.capabilities,
     },
-    query: async (sql) => (await oracle.query<Record<string, unknown>>(sql)).rows,
-    open: async ({ schema, options }) => underTest(driver, schema, options),
+    query: database.query,
+    open: async ({ schema, options }) => underTest(driver, database, schema, options),
   }
 }
 
-function underTest(driver: Driver, schema: string, options: OutboxOptions): AdapterUnderTest {
+function underTest(
+  driver: Driver,
+  { url, dialect }: SuiteDatabase,
+  schema: string,
+  options: OutboxOptions,
+): AdapterUnderTest {
   const { db: plain, close } = driver.open(url, schema)
   const db = withOutbox(plain, options)
+  const { unwrapped, wrapped } = viewsOf(dialect === 'mysql' ? mysqlBusiness : business)
   return {
     handle: db,
     transaction: (body) => db.transaction((tx) => body(wrapped(tx))),
@@ -57,20 +69,18 @@ function underTest(driver: Driver, schema: string, options: OutboxOptions): Adap
   }
 }
 
-function unwrapped(tx: PlainTx): PlainTransactionUnderTest {
-  return {
+function viewsOf(table: typeof business) {
+  const unwrapped = (tx: PlainTx): PlainTransactionUnderTest => ({
     handle: tx,
     async business(id, parent) {
-      await tx.insert(business).values({ id, parent: parent ?? null })
+      await tx.insert(table).values({ id, parent: parent ?? null })
     },
-  }
-}
-
-function wrapped(tx: Tx): TransactionUnderTest {
-  return {
+  })
+  const wrapped = (tx: Tx): TransactionUnderTest => ({
     ...unwrapped(tx),
     emit: (input) => tx.emit(input as OutboxEvent),
     afterCommit: (hook) => tx.afterCommit(hook),
     nested: (body) => tx.transaction((nested) => body(wrapped(nested))),
-  }
+  })
+  return { unwrapped, wrapped }
 }

@@ -40,7 +40,7 @@ export interface KnexHandle {
 /** What the application calls `trx`. */
 export interface KnexTransactor extends KnexHandle {
   isCompleted(): boolean
-  raw(sql: string, bindings: readonly (string | null)[]): PromiseLike<unknown>
+  raw(sql: string, bindings?: readonly (string | null)[]): PromiseLike<unknown>
 }
 
 const dialects: Readonly<Record<string, Dialect>> = {

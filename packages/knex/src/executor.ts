@@ -33,9 +33,9 @@ export function executorOf(client: KnexClient, opened: Opened, outer?: SqlExecut
   }
   const dialect = dialectOf(client)
   const execute = async (statement: SqlStatement): Promise<unknown> => {
-    const [sql, values] = render(statement, dialect === 'mysql')
+    const [sql, bindings] = render(statement, dialect === 'mysql')
     // raw() is the way past wrapIdentifier, which would rename our columns.
-    return await live().raw(sql, values)
+    return await (bindings === undefined ? live().raw(sql) : live().raw(sql, bindings))
   }
   const common = { dialect, execute, assertOpen: () => void live() }
   if (dialect === 'postgres') return { ...common, isHealthy: () => statusOf(opened.connection) === 'T' }
@@ -70,11 +70,14 @@ export function foreignExecutorOf(trx: KnexTransactor): SqlExecutor {
 
 const foreign = new WeakMap<KnexTransactor, Opened>()
 
-function render(statement: SqlStatement, isMysql: boolean): [string, readonly (string | null)[]] {
+function render(
+  statement: SqlStatement,
+  isMysql: boolean,
+): [sql: string, bindings: readonly (string | null)[] | undefined] {
   const { strings, values } = statement
   // raw() takes a question mark for a placeholder also inside a quoted name.
   const escape = (text: string): string => text.replaceAll('?', '\\?')
-  if (isMysql && strings.some((text) => text.includes('?'))) return [escape(inlineStatement(statement)), []]
+  if (isMysql && strings.some((text) => text.includes('?'))) return [inlineStatement(statement), undefined]
   return [renderStatement({ strings: strings.map(escape), values }, questionPlaceholder), values]
 }
 

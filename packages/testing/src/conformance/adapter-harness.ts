@@ -15,7 +15,7 @@ export const adapterCapabilities = [
   'abortsOnFailure',
   /** Constraints that fail at COMMIT (PostgreSQL). */
   'deferredConstraints',
-  /** Triggers per statement, by which the suite counts INSERTs (PostgreSQL). */
+  /** Triggers by which the suite can count INSERTs; needs the right to create them. */
   'statementTriggers',
   /** The option `lockKey` (PostgreSQL). */
   'lockKey',

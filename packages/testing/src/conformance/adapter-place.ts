@@ -62,7 +62,8 @@ export async function makePlace(harness: AdapterHarness, setup: PlaceSetup): Pro
   for (const sql of [...createTablesSql(dialect, table), ...businessSql(harness, business)])
     await harness.query(sql)
   await harness.query(`alter table ${outbox} add constraint refused check (type <> 'refused')`)
-  if (counts) for (const sql of counterSql(quote(schema), outbox, counter)) await harness.query(sql)
+  const counting = { quote, schema, outboxSchema, outbox, counter }
+  if (counts) for (const sql of counterSql(harness, counting)) await harness.query(sql)
 
   return {
     harness,
@@ -103,11 +104,29 @@ function businessSql({ dialect, capabilities }: AdapterHarness, business: string
   ]
 }
 
-function counterSql(schema: string, outbox: string, counter: string): string[] {
+function counterSql(
+  { dialect }: AdapterHarness,
+  names: {
+    readonly quote: (name: string) => string
+    readonly schema: string
+    readonly outboxSchema: string
+    readonly outbox: string
+    readonly counter: string
+  },
+): string[] {
+  const { quote, outbox, counter } = names
+  // The triggers of MySQL are per row, but the time in them is that of the statement: a row for each time counts.
+  if (dialect === 'mysql')
+    return [
+      `create table ${counter} (n datetime(6) primary key)`,
+      `create trigger ${quote(names.outboxSchema)}.count_inserts after insert on ${outbox} for each row
+         insert into ${counter} values (now(6)) on duplicate key update n = values(n)`,
+    ]
+  const count = `${quote(names.schema)}.count_insert()`
   return [
     `create table ${counter} (n bigint)`,
-    `create function ${schema}.count_insert() returns trigger language plpgsql as 'begin insert into ${counter} values (1); return null; end'`,
-    `create trigger count_inserts after insert on ${outbox} for each statement execute function ${schema}.count_insert()`,
+    `create function ${count} returns trigger language plpgsql as 'begin insert into ${counter} values (1); return null; end'`,
+    `create trigger count_inserts after insert on ${outbox} for each statement execute function ${count}`,
   ]
 }
 

@@ -7,7 +7,7 @@ import {
   type SqlExecutor,
   type SqlStatement,
 } from '@outboxkit/core'
-import { assertUnbroken } from './unbroken.js'
+import { assertUnbroken, explainPrepared } from './unbroken.js'
 
 /**
  * The parts of a Prisma client that the adapter touches, on every supported version and with both generators.
@@ -83,10 +83,13 @@ export function operationOf(
  * success - so `isHealthy` is left out, and the server is asked before COMMIT.
  */
 export function executorOf(dialect: Dialect, tx: () => PrismaHandle): SqlExecutor {
+  // Awaited here: an operation of Prisma's starts only when somebody does.
+  const execute = async (statement: SqlStatement): Promise<unknown> =>
+    await operationOf(tx(), dialect, statement)
+  if (dialect === 'postgres') return { dialect, execute }
   return {
     dialect,
-    // Awaited here: an operation of Prisma's starts only when somebody does.
-    execute: async (statement) => await operationOf(tx(), dialect, statement),
-    ...(dialect === 'mysql' ? { assertUnbroken: () => assertUnbroken(tx()) } : {}),
+    execute: (statement) => execute(statement).catch(explainPrepared),
+    assertUnbroken: () => assertUnbroken(tx()),
   }
 }

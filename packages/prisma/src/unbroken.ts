@@ -1,3 +1,4 @@
+import { OutboxError } from '@outboxkit/core'
 import type { PrismaHandle } from './handle.js'
 
 /** The last question on each transaction: Prisma refuses a second nested transaction at the same time. */
@@ -24,4 +25,15 @@ export function assertUnbroken(tx: PrismaHandle): Promise<true> | undefined {
     answer.catch(() => undefined),
   )
   return answer
+}
+
+/** Core's own question, where it cannot be asked. */
+export function explainPrepared(error: unknown): never {
+  if (/Code: `1295`/.test(String((error as Error | undefined)?.message)))
+    throw new OutboxError(
+      'OUTBOX_HANDLE_UNSUPPORTED',
+      'This Prisma client sends raw SQL to MySQL as prepared statements and has no nested transactions, so nothing tells whether its transaction is still there. Use Prisma 7.5 or newer, or Prisma 6 with @prisma/adapter-mariadb and engineType = "client".',
+      { cause: error },
+    )
+  throw error
 }

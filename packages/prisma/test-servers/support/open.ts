@@ -9,10 +9,12 @@ export interface TestTx {
   readonly order: {
     create(input: { data: { sku: string; total?: number } }): Operation<{ id: number; sku: string }>
     count(): Operation<number>
+    updateMany(input: { where: { sku: string }; data: { total: number } }): Operation<unknown>
   }
   readonly business: { create(input: { data: { id: string; parent: string | null } }): Operation<unknown> }
   readonly outboxEvent: { findMany(input?: object): Operation<Record<string, unknown>[]> }
   $executeRawUnsafe(query: string, ...values: unknown[]): Operation<number>
+  $queryRawUnsafe<T>(query: string, ...values: unknown[]): Operation<T>
 }
 export interface TestNestableTx extends TestTx {
   $transaction<R>(body: (tx: TestNestableTx) => Promise<R>): Promise<R>
@@ -31,21 +33,21 @@ interface Operation<T> extends Promise<T> {
 
 interface AdapterModule {
   readonly PrismaPg: new (config: object, options: object) => unknown
-  readonly PrismaMariaDb: new (config: object, options?: object) => unknown
+  readonly PrismaMariaDb: new (config: object, options: object) => unknown
 }
 
-/** Opens clients of a target. `more`: options of the driver adapter's connections. */
+/** Opens clients of a target. `more`: options of the driver's connections; `options`: those of the driver adapter. */
 export async function clientsOf(target: Target): Promise<{
   Prisma: GeneratedClient['Prisma']
-  open(url: string, schema: string, more?: object): TestClient
+  open(url: string, schema: string, more?: object, options?: object): TestClient
 }> {
   const { Prisma, PrismaClient } = await loadClient(target)
   const adapterOf = target.provider === 'postgresql' ? postgresAdapter : mysqlAdapter
   return {
     Prisma,
-    open: (url, schema, more = {}) =>
+    open: (url, schema, more = {}, options = {}) =>
       new PrismaClient({
-        adapter: adapterOf(target, url, schema, more),
+        adapter: adapterOf(target, url, schema, more, options),
         log: [{ emit: 'event', level: 'query' }],
         transactionOptions: { maxWait: 30_000, timeout: 30_000 },
       }),
@@ -53,17 +55,23 @@ export async function clientsOf(target: Target): Promise<{
 }
 
 /** Raw SQL ignores the adapter's `schema`, so the search path is set as well. */
-function postgresAdapter(target: Target, url: string, schema: string, more: object): unknown {
+function postgresAdapter(
+  target: Target,
+  url: string,
+  schema: string,
+  more: object,
+  options: object,
+): unknown {
   const { PrismaPg } = requireOf(target)('@prisma/adapter-pg') as AdapterModule
   const connection = new URL(url)
   connection.searchParams.set('options', `-c search_path=${schema}`)
-  return new PrismaPg({ connectionString: connection.href, max: 5, ...more }, { schema })
+  return new PrismaPg({ connectionString: connection.href, max: 5, ...more }, { schema, ...options })
 }
 
-function mysqlAdapter(target: Target, url: string, schema: string, more: object): unknown {
+function mysqlAdapter(target: Target, url: string, schema: string, more: object, options: object): unknown {
   const { PrismaMariaDb } = requireOf(target)('@prisma/adapter-mariadb') as AdapterModule
   const { hostname, port, username, password } = new URL(url)
-  return new PrismaMariaDb({
+  const connection = {
     host: hostname,
     port: Number(port),
     user: decodeURIComponent(username),
@@ -72,5 +80,6 @@ function mysqlAdapter(target: Target, url: string, schema: string, more: object)
     database: schema,
     connectionLimit: 5,
     ...more,
-  })
+  }
+  return new PrismaMariaDb(connection, options)
 }

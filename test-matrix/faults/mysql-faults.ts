@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import type { PlantedFault } from '../workload/relay-config.js'
 import { contended } from './contended.js'
+import { disconnected } from './disconnected.js'
 import { long, runPlanted, short } from './planted.js'
 import { isLong, openStage, orderEvents, seedOr, type DatabaseName } from './stage.js'
 
@@ -31,6 +32,11 @@ export function faultsOn(on: DatabaseName): void {
     expect(report.failures).toEqual([])
     // After an acknowledgement the rows are still there: the batch must come again, with the same bytes.
     expect(report.total.duplicates).toBeGreaterThan(0)
+  })
+
+  test('KILL of every connection of the relays, again and again', async () => {
+    const { failures } = await disconnected(on, 4)
+    expect(failures).toEqual([])
   })
 
   // A wrong reading must be found out; the right one passes in the order test.

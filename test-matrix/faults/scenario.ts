@@ -6,7 +6,6 @@ import { createTablesSql } from '@outboxkit/core'
 import type { FaultPoint } from '@outboxkit/relay'
 import {
   checkRun,
-  formatReport,
   ledgerOn,
   Records,
   type Attempt,
@@ -14,11 +13,13 @@ import {
   type LedgerPlace,
   type Report,
   type RunToCheck,
+  type SqlConnection,
 } from '../checker/index.js'
 import type { WorkloadClient } from '../workload/client.js'
 import { databaseAt } from '../workload/databases/index.js'
 import { RelayChild } from '../workload/relay-child.js'
 import type { RelayConfig } from '../workload/relay-config.js'
+import { describeRun } from './describe-run.js'
 import {
   prepareWorkload,
   runWorkload,
@@ -79,6 +80,7 @@ export class Scenario {
     for (const statement of createTablesSql(database.dialect, { schema: options.schema }))
       await scenario.query(statement)
     await prepareWorkload(options.databaseUrl, scenario.place)
+    await scenario.#connected((connection) => database.prepareRelays(connection, scenario.place))
     scenario.#clients = await database.clients({
       databaseUrl: options.applicationUrl ?? options.databaseUrl,
       place: scenario.place,
@@ -171,11 +173,25 @@ export class Scenario {
     })
   }
 
-  async query(text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
+  query(text: string, values: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
+    return this.#connected((connection) => connection.query(text, values))
+  }
+
+  /** Fault 11: in whatever the relays are doing at that moment - idle, reading, settling, renewing. */
+  async endRelayConnections(): Promise<void> {
+    await this.fault('connections ended', async () => {
+      const ended = await this.#connected((connection) =>
+        databaseAt(this.#options.databaseUrl).endRelayConnections(connection, this.place),
+      )
+      if (ended === 0) throw new Error('no connection of a relay was found')
+    })
+  }
+
+  async #connected<T>(work: (connection: SqlConnection) => Promise<T>): Promise<T> {
     const { databaseUrl } = this.#options
     const connection = await ledgerOn(databaseUrl).connect(databaseUrl, 'scenario')
     try {
-      return await connection.query(text, values)
+      return await work(connection)
     } finally {
       await connection.end()
     }
@@ -213,7 +229,8 @@ export class Scenario {
       ...settings,
     })
     const report = { ...found, failures: [...found.failures, ...this.#brokenProofs()] }
-    console.log(this.#describe(report, planted))
+    const { seed, faults, relays, result } = this
+    console.log(describeRun({ seed, faults, relays, result, report, planted, folder: this.#folder }))
     if (report.failures.length === 0 || planted !== undefined)
       rmSync(this.#folder, { recursive: true, force: true })
     return report
@@ -224,6 +241,8 @@ export class Scenario {
     await this.#writing
     await Promise.all(this.relays.map((relay) => relay.end()))
     await Promise.all(this.#clients.map((client) => client.close()))
+    const database = databaseAt(this.#options.databaseUrl)
+    await this.#connected((connection) => database.forgetRelays(connection, this.place))
   }
 
   /** A row that only the safety sweep finds was given up too early, even if the order happens to be right. */
@@ -233,24 +252,6 @@ export class Scenario {
     )
     const count = late.reduce((sum, one) => sum + one, 0)
     return count === 0 ? [] : [`${count} events found by the sweep only`]
-  }
-
-  #describe(report: Report, planted: string | undefined): string {
-    const faults = this.faults.map(({ fault }) => fault).join(', ') || 'none'
-    const seconds = this.result?.seconds.toFixed(1) ?? '?'
-    const lines = [`seed ${this.seed}, written in ${seconds} s; faults: ${faults}`, formatReport(report)]
-    if (planted !== undefined) lines[0] = `planted: ${planted}, to be found; ${lines[0]}`
-    else if (report.failures.length > 0) lines.push(...this.#lastWords(), `records: ${this.#folder}`)
-    return lines.join('\n')
-  }
-
-  #lastWords(): string[] {
-    return this.relays.flatMap(({ name, states }) =>
-      states
-        .filter(({ state }) => state !== 'started' && state !== 'published')
-        .slice(-6)
-        .map((state) => `  ${name}: ${JSON.stringify(state)}`),
-    )
   }
 
   #note(record: FaultRecord): void {

@@ -13,9 +13,6 @@ process.on('exit', () => {
   for (const child of children) child.kill('SIGKILL')
 })
 
-/** How the connections of a relay are told from those of other tests on the same server. */
-export const relayApplication = (schema: string, name: string): string => `relay-${name}-${schema}`
-
 /** A relay process as its parent sees it. */
 export class RelayChild {
   readonly name: string
@@ -29,8 +26,7 @@ export class RelayChild {
 
   constructor(name: string, config: RelayConfig) {
     this.name = name
-    const application = relayApplication(config.schema, name)
-    const databaseUrl = databaseAt(config.databaseUrl).relayUrl(config.databaseUrl, application)
+    const databaseUrl = databaseAt(config.databaseUrl).relayUrl(config.databaseUrl, config.schema)
     const argument = JSON.stringify({ ...config, databaseUrl })
     this.#child = spawn(process.execPath, ['--import', 'tsx', script, argument], {
       cwd: root,

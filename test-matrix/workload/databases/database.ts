@@ -1,4 +1,5 @@
 import type { Dialect } from '@outboxkit/core'
+import type { SqlConnection } from '../../checker/databases/index.js'
 import type { LedgerPlace } from '../../checker/ledger.js'
 import type { WorkloadClient, WorkloadTransaction } from '../client.js'
 
@@ -21,8 +22,14 @@ export interface WorkloadDatabase {
   /** A table where no outbox is. */
   createForeignSql(place: LedgerPlace): string
   insertForeignSql(place: LedgerPlace, value: number): string
-  /** The URL for a relay whose connections are to be told from others by `application`. */
-  relayUrl(url: string, application: string): string
+  /** Makes what tells the relays of a run from other clients of the server, if anything is needed. */
+  prepareRelays(connection: SqlConnection, place: LedgerPlace): Promise<void>
+  /** The URL for a relay of a run. */
+  relayUrl(url: string, schema: string): string
+  /** Ends all connections of the relays of a run, and says how many there were. */
+  endRelayConnections(connection: SqlConnection, place: LedgerPlace): Promise<number>
+  /** Takes back what `prepareRelays` has made. */
+  forgetRelays(connection: SqlConnection, place: LedgerPlace): Promise<void>
 }
 
 export const foreignTable = 'foreign_writes'

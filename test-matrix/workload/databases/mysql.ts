@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { PrismaMariaDb } from '@prisma/adapter-mariadb'
 import { drizzle } from 'drizzle-orm/mysql2'
 import knex from 'knex'
@@ -46,9 +47,47 @@ export const mysql: WorkloadDatabase = {
   createForeignSql: (place) => `create table \`${place.schema}\`.${foreignTable} (id bigint)`,
   insertForeignSql: (place, value) => `insert into \`${place.schema}\`.${foreignTable} values (${value})`,
 
-  // Neither MariaDB nor the URL knows a name of the application.
-  relayUrl: (url) => url,
+  // An account of their own, with the rights that a relay needs and no others.
+  async prepareRelays(connection, place) {
+    const account = `${accountOf(place.schema)}@'%'`
+    const [row] = await connection.query<{ version: string }>('select version() as version')
+    await connection.query(`create user ${account} identified by ''`)
+    await connection.query(`grant select, insert, update, delete on \`${place.schema}\`.* to ${account}`)
+    if (row?.version.includes('MariaDB')) await connection.query(`grant process on *.* to ${account}`)
+    else
+      for (const table of witnessTables)
+        await connection.query(`grant select on performance_schema.${table} to ${account}`)
+  },
+  relayUrl(url, schema) {
+    const changed = new URL(url)
+    changed.username = accountOf(schema)
+    return changed.href
+  },
+  async endRelayConnections(connection, place) {
+    const sessions = await connection.query<{ id: number }>(
+      'select id as id from information_schema.processlist where user = ?',
+      [accountOf(place.schema)],
+    )
+    let ended = 0
+    for (const { id } of sessions)
+      await connection.query(`kill ${id}`).then(
+        () => (ended += 1),
+        // 1094: it has gone by itself meanwhile.
+        (error: { errno?: number }) => {
+          if (error.errno !== 1094) throw error
+        },
+      )
+    return ended
+  },
+  forgetRelays: async (connection, place) =>
+    void (await connection.query(`drop user if exists ${accountOf(place.schema)}@'%'`)),
 }
+
+/** A name of an account has at most 32 characters. */
+const accountOf = (schema: string): string =>
+  `relay_${createHash('sha256').update(schema).digest('hex').slice(0, 20)}`
+
+const witnessTables = ['metadata_locks', 'threads', 'events_statements_current', 'setup_instruments']
 
 /** Both of mysql2's callers answer with the rows and the columns. */
 const rowsOf = (result: unknown): Record<string, unknown>[] => (result as [Record<string, unknown>[]])[0]

@@ -45,12 +45,23 @@ export const postgres: WorkloadDatabase = {
   createForeignSql: (place) => `create table "${place.schema}".${foreignTable} (id bigint)`,
   insertForeignSql: (place, value) => `insert into "${place.schema}".${foreignTable} values (${value})`,
 
-  relayUrl(url, application) {
+  prepareRelays: () => Promise.resolve(),
+  relayUrl(url, schema) {
     const changed = new URL(url)
-    changed.searchParams.set('application_name', application)
+    changed.searchParams.set('application_name', applicationOf(schema))
     return changed.href
   },
+  async endRelayConnections(connection, place) {
+    const [row] = await connection.query(
+      'select count(pg_terminate_backend(pid)) as ended from pg_stat_activity where application_name = $1',
+      [applicationOf(place.schema)],
+    )
+    return Number(row?.['ended'])
+  },
+  forgetRelays: () => Promise.resolve(),
 }
+
+const applicationOf = (schema: string): string => `relay-${schema}`
 
 function onDrizzle(options: ClientOptions): ReturnType<typeof drizzleClient> {
   const pool = new Pool({ connectionString: options.databaseUrl, max: options.connections })

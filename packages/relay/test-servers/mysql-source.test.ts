@@ -229,6 +229,17 @@ describe.each(servers)('%s: numbers', (server) => {
     },
   )
 
+  it('set back while nothing is read: what is settled then has other ids, and nothing is lost', async () => {
+    const writer = await tables.writer()
+    for (let i = 0; i < 3; i++) await writer.insert()
+    const { source } = await opened()
+    const { events } = await source.read(never)
+    await tables.query(`truncate ${tables.outbox}`)
+    const expected = [await writer.insert(), await writer.insert()]
+    await source.settle({ done: events, held: [] })
+    expect(await tables.positions()).toEqual(expected)
+  })
+
   it('are passed by a row with a position by hand: the rows above it still come', async () => {
     const writer = await tables.writer()
     const { source } = await opened()

@@ -164,8 +164,11 @@ export class Connection {
   }
 
   async #prepareSession(client: Client): Promise<void> {
-    const [[version]] = (await client.query({ ...rawOptions, sql: 'select version()' })) as [RawRow[]]
-    const settings = sessionSettings(String(version?.[0]), this.#options.statementTimeoutMs, this.#isShort)
+    const wanted = sessionSettings(this.#options.statementTimeoutMs, this.#isShort)
+    const names = Object.keys(wanted)
+    const list = { ...rawOptions, sql: 'show session variables where variable_name in (?)', values: [names] }
+    const [known] = (await client.query(list)) as [RawRow[]]
+    const settings = known.map(([name]) => `session ${String(name)} = ${wanted[String(name).toLowerCase()]}`)
     this.#token = randomUUID()
     await client.query({ ...rawOptions, sql: 'set names utf8mb4 collate utf8mb4_bin' })
     await client.query({ ...rawOptions, sql: 'set session transaction isolation level read committed' })
@@ -185,28 +188,27 @@ export class Connection {
 }
 
 /**
- * READ COMMITTED: under REPEATABLE READ a locking read that reaches the end of the table would block every insert.
- * The rest makes answers the same whatever the server's defaults are, and bounds every wait.
+ * What the session is set to, as far as the server knows the setting: answers are the same whatever the server's
+ * defaults are, and every wait is bounded. With READ COMMITTED, because under REPEATABLE READ a locking read that
+ * reaches the end of the table would block every insert.
  */
-function sessionSettings(version: string, statementTimeoutMs: number, isShort: boolean): string[] {
-  const seconds = Math.max(1, Math.ceil(statementTimeoutMs / 1_000))
-  const isMariaDb = /mariadb/i.test(version)
-  return [
-    'session autocommit = 1',
-    `session sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`,
-    `session time_zone = '+00:00'`,
-    'session sql_safe_updates = 0',
-    'session sql_select_limit = default',
-    `session innodb_lock_wait_timeout = ${seconds}`,
-    `session lock_wait_timeout = ${seconds}`,
-    // MySQL applies it to SELECT only; what changes rows waits for locks at most.
-    isMariaDb
-      ? `session max_statement_time = ${statementTimeoutMs / 1_000}`
-      : `session max_execution_time = ${statementTimeoutMs}`,
-    // the real next number of the table, not a cached one
-    ...(isMariaDb ? [] : ['session information_schema_stats_expiry = 0']),
-    ...(isShort ? [`session wait_timeout = ${settleIdleSeconds}`] : []),
-  ]
+function sessionSettings(statementTimeoutMs: number, isShort: boolean): Readonly<Record<string, string>> {
+  const seconds = String(Math.max(1, Math.ceil(statementTimeoutMs / 1_000)))
+  return {
+    autocommit: '1',
+    sql_mode: `'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'`,
+    time_zone: `'+00:00'`,
+    sql_safe_updates: '0',
+    sql_select_limit: 'default',
+    innodb_lock_wait_timeout: seconds,
+    lock_wait_timeout: seconds,
+    // MariaDB: seconds, for every statement. MySQL: milliseconds, for SELECT only; the rest waits for locks at most.
+    max_statement_time: String(statementTimeoutMs / 1_000),
+    max_execution_time: String(statementTimeoutMs),
+    // MySQL: the real next number of the table, not a cached one
+    information_schema_stats_expiry: '0',
+    ...(isShort ? { wait_timeout: String(settleIdleSeconds) } : {}),
+  }
 }
 
 async function fromPool(pool: MysqlPool): Promise<Client> {

@@ -1,0 +1,2 @@
+/** Of every topic of the bench. */
+export const partitions = 4

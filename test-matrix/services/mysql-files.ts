@@ -14,7 +14,7 @@ import { unpackDebianPackages } from './debian-packages.js'
 import { mavenJar } from './maven.js'
 import { titleOf } from './mysql-flavours.js'
 import type { MysqlFlavour } from './mysql-flavours.js'
-import { run } from './run.js'
+import { MissingCommand, run } from './run.js'
 import type { User } from './server-process.js'
 import { readableFor } from './server-user.js'
 
@@ -33,7 +33,12 @@ export interface MysqlFiles {
 export async function mysqlFiles(flavour: MysqlFlavour, user: User | undefined): Promise<MysqlFiles> {
   const { kind, version } = flavour
   const home = await cached(`${kind}-${version}`, (partial) =>
-    withProgress(`Preparing the files of ${titleOf(flavour)}`, () => download(flavour, partial)),
+    withProgress(`Preparing the files of ${titleOf(flavour)}`, () => download(flavour, partial)).catch(
+      (error: unknown) => {
+        if (error instanceof MissingCommand) throw new Error(`${error.message} Or${elsewhere}`)
+        throw error
+      },
+    ),
   )
   const layout = layoutOf(flavour, join(await readableFor(user, home, `${kind}-${version}`), 'root'))
   return { ...layout, version: readFileSync(join(home, 'version'), 'utf8') }
@@ -42,7 +47,7 @@ export async function mysqlFiles(flavour: MysqlFlavour, user: User | undefined):
 async function download(flavour: MysqlFlavour, folder: string): Promise<void> {
   if (process.platform !== 'linux' || (flavour.jar && process.arch !== 'x64'))
     throw new Error(
-      `${titleOf(flavour)} is not to be had for ${process.platform}-${process.arch}${elsewhere}`,
+      `${titleOf(flavour)} is not to be had for ${process.platform}-${process.arch}:${elsewhere}`,
     )
   const root = join(folder, 'root')
   await unpackDebianPackages(flavour.suite, flavour.packages, root)
@@ -56,12 +61,12 @@ async function download(flavour: MysqlFlavour, folder: string): Promise<void> {
   writeFileSync(join(folder, 'version'), version)
 }
 
-const elsewhere = ': use Docker, or name a running server in OUTBOXKIT_MYSQL_URL or OUTBOXKIT_MARIADB_URL'
+const elsewhere = ' use Docker, or name a running server in OUTBOXKIT_MYSQL_URL or OUTBOXKIT_MARIADB_URL'
 
 /** A release gets updates, which are welcome, and Debian's unstable one gets other releases, which are not the same. */
-function requireVersion(flavour: MysqlFlavour, found: string): void {
+export function requireVersion(flavour: MysqlFlavour, found: string): void {
   if (`${found}.`.startsWith(`${flavour.version}.`)) return
-  throw new Error(`${titleOf(flavour)} was asked for, Debian ${flavour.suite} now has ${found}${elsewhere}`)
+  throw new Error(`${titleOf(flavour)} was asked for, Debian ${flavour.suite} now has ${found}:${elsewhere}`)
 }
 
 async function unpackJar(

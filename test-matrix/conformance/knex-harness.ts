@@ -1,6 +1,6 @@
 import { createEmit, withOutbox } from '@outboxkit/knex'
 import type {
-  AdapterHarness,
+  MysqlAdapterHarness,
   PlainTransactionUnderTest,
   TransactionUnderTest,
 } from '@outboxkit/testing/conformance'
@@ -13,7 +13,7 @@ export function knexHarness(
   name: string,
   knex: (config: Knex.Config) => Knex,
   database: SuiteDatabase,
-): AdapterHarness {
+): MysqlAdapterHarness {
   return {
     name: `${name}, ${database.name}`,
     dialect: database.dialect,
@@ -25,6 +25,7 @@ export function knexHarness(
     },
     schemas,
     query: database.query,
+    raw: async (trx, sql) => await (trx as Knex.Transaction).raw(sql),
     async open({ schema, options }) {
       const config = configOf(database, schema)
       const db = withOutbox(knex(config), options)

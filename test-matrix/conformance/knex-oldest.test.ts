@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { adapterSuite } from '@outboxkit/testing/conformance'
+import { adapterSuite, mysqlAdapterSuite } from '@outboxkit/testing/conformance'
 import type { Knex } from 'knex'
 import { expect, test } from 'vitest'
 import { mariadbDatabase, mysqlDatabase, postgresDatabase } from './databases.js'
@@ -12,5 +12,7 @@ const knex = require('knex') as (config: Knex.Config) => Knex
 
 test('is the oldest supported version', () => expect(version).toBe('2.5.1'))
 adapterSuite(knexHarness('knex 2.5.1', knex, postgresDatabase()))
-adapterSuite(knexHarness('knex 2.5.1', knex, mysqlDatabase()))
-adapterSuite(knexHarness('knex 2.5.1', knex, mariadbDatabase()))
+for (const database of [mysqlDatabase(), mariadbDatabase()]) {
+  adapterSuite(knexHarness('knex 2.5.1', knex, database))
+  mysqlAdapterSuite(knexHarness('knex 2.5.1', knex, database))
+}

@@ -24,6 +24,8 @@ export interface SqlExecutor {
    * it by savepoints, which cost round trips.
    */
   assertUnbroken?(): boolean | undefined | Promise<boolean | undefined>
+  /** MySQL and MariaDB: true when what was written is known to be committed already, so that no ROLLBACK undoes it. */
+  isCommitted?(): boolean
   /**
    * MySQL and MariaDB: true when quotes and backslashes in a parameter are known to arrive as they are, also under
    * the SQL mode NO_BACKSLASH_ESCAPES. Else such text goes out in hexadecimal, which always arrives.

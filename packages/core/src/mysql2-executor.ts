@@ -9,7 +9,9 @@ export interface WatchedTransaction {
   readonly epoch: number | undefined
 }
 
-type Mysql2Members = Required<Pick<SqlExecutor, 'assertUnbroken' | 'keepsBackslashes' | 'isBusy'>>
+type Mysql2Members = Required<
+  Pick<SqlExecutor, 'assertOpen' | 'assertUnbroken' | 'keepsBackslashes' | 'isBusy' | 'isCommitted'>
+>
 
 /**
  * The members of an executor that a watched connection of mysql2 answers. `watched` gives undefined while it is not
@@ -26,6 +28,14 @@ export function mysql2Members(
     return watch.isInTransaction
   }
   return {
+    assertOpen() {
+      const transaction = watched()
+      if (transaction?.epoch !== undefined) transaction.watch.assertEpoch(transaction.epoch)
+    },
+    isCommitted() {
+      const transaction = watched()
+      return transaction?.epoch !== undefined && transaction.watch.isCommittedSince(transaction.epoch)
+    },
     assertUnbroken() {
       const transaction = watched()
       if (transaction === undefined) return undefined

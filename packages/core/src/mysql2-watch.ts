@@ -39,6 +39,8 @@ export class ConnectionWatch {
   /** Grows with each beginning and each end of a transaction. */
   #epoch = 0
   #end: { readonly how: string; readonly cause?: unknown } = { how: 'it has ended' }
+  /** The epoch that has begun with a commit. */
+  #committed = 0
   /** What the server has said last. */
   #status: number | undefined
   /** Since then something has happened that could have ended the transaction. */
@@ -82,6 +84,11 @@ export class ConnectionWatch {
     if (this.#epoch !== epoch) throw broken(this.#end.how, this.#end.cause)
   }
 
+  /** True when what a transaction of `epoch` had written was committed by then, by DDL for example. */
+  isCommittedSince(epoch: number): boolean {
+    return this.#committed > epoch
+  }
+
   #attach(connection: Connection): void {
     const original = connection.addCommand.bind(connection)
     connection.addCommand = (command) => {
@@ -93,7 +100,7 @@ export class ConnectionWatch {
   #begun(command: Command): void {
     const sql = textOf(command)
     const control = controlOf(sql)
-    if (control !== undefined) this.#ended(`the application has sent ${control}`)
+    if (control !== undefined) this.#controlled(control)
     this.#underWay += 1
     let settled = false
     const settle = (): void => {
@@ -123,7 +130,7 @@ export class ConnectionWatch {
     if (isSeveral && !/^\s*call\b/i.test(sql))
       for (const text of sql.split(';').slice(1)) {
         const control = controlOf(text)
-        if (control !== undefined) this.#ended(`the application has sent ${control}`)
+        if (control !== undefined) this.#controlled(control)
       }
   }
 
@@ -133,11 +140,10 @@ export class ConnectionWatch {
     this.#status = status
     this.#doubt = undefined
     if ((status & inTransaction) !== 0 || (was !== undefined && (was & inTransaction) === 0)) return
-    const how =
-      doubt?.cause === undefined
-        ? `it has ended with ${JSON.stringify(sql.trim().slice(0, 40))}`
-        : 'the server has rolled it back when a statement failed'
-    this.#ended(how, doubt?.cause)
+    // Noted when it was sent.
+    if (controlOf(sql) !== undefined) return
+    if (doubt?.cause !== undefined) this.#rolledBack(doubt.cause)
+    else this.#ended(`${JSON.stringify(sql.trim().slice(0, 40))} has committed it`, true)
   }
 
   #failed(error: unknown): void {
@@ -145,12 +151,21 @@ export class ConnectionWatch {
     // Without autocommit the next statement opens a new transaction, and the status does not show it.
     const hides = this.#status === undefined || (this.#status & autocommit) === 0
     if (errno === deadlock || (hides && errno !== undefined && mayRollBack.has(errno)))
-      this.#ended('the server has rolled it back when a statement failed', error)
+      this.#rolledBack(error)
     this.#doubt ??= { cause: error }
   }
 
-  #ended(how: string, cause?: unknown): void {
+  #controlled(statement: string): void {
+    this.#ended(`the application has sent ${statement}`, !statement.startsWith('ROLLBACK'))
+  }
+
+  #rolledBack(cause: unknown): void {
+    this.#ended('the server has rolled it back when a statement failed', false, cause)
+  }
+
+  #ended(how: string, isCommit: boolean, cause?: unknown): void {
     this.#epoch += 1
+    if (isCommit) this.#committed = this.#epoch
     this.#end = cause === undefined ? { how } : { how, cause }
   }
 }

@@ -154,13 +154,11 @@ export class Outbox {
   }
 
   async #insertProven(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
-    // What is known needs no waiting: an INSERT that starts at once cannot fall behind a COMMIT.
     if (executor.dialect === 'mysql' && events.length > 0) {
-      const answer = executor.assertUnbroken?.()
-      if (answer !== true) {
-        await new UnbrokenProof(executor, 0).beforeInsert(answer)
-        executor.assertOpen?.()
-      }
+      const known = executor.assertUnbroken?.()
+      // What is known needs no waiting: an INSERT that starts at once cannot fall behind a COMMIT.
+      if (known !== true && (await known) !== true) await new UnbrokenProof(executor, 0).beforeInsert()
+      executor.assertOpen?.()
     }
     return this.insert(executor, events)
   }

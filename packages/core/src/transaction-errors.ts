@@ -98,6 +98,15 @@ export function broken(how: string, cause?: unknown): OutboxError {
   )
 }
 
+/** MySQL and MariaDB: the events of a transaction that was to be rolled back are out. */
+export function committedEarly(cause: unknown): OutboxError {
+  return new OutboxError(
+    'OUTBOX_TRANSACTION_ENDED',
+    'The transaction was rolled back, but a statement in it (DDL, COMMIT or BEGIN) had committed what it had written before, its events included: they will be sent. Run such statements outside of transactions.',
+    { cause },
+  )
+}
+
 export function ended(call: string): OutboxError {
   return new OutboxError(
     'OUTBOX_TRANSACTION_ENDED',

@@ -6,7 +6,7 @@ import { LazyPromise } from './lazy-promise.js'
 import { asList, idsOf, rejectMore, type Outbox } from './outbox.js'
 import { deferred, groupByOutbox, type PendingEmit } from './pending-emit.js'
 import type { PreparedEvent } from './prepare.js'
-import { ended, explained, overlapping } from './transaction-errors.js'
+import { committedEarly, ended, explained, overlapping } from './transaction-errors.js'
 import { UnbrokenProof } from './unbroken.js'
 
 type AfterCommitHook = () => unknown
@@ -39,6 +39,8 @@ export class TransactionScope {
   #overlaps = false
   /** At least one INSERT of ours was sent. */
   #emitted = false
+  /** The same, in nested transactions as well, whether they were rolled back or not. */
+  #sent = false
   readonly #proof: UnbrokenProof
 
   constructor(outbox: Outbox, executor: SqlExecutor, parent?: TransactionScope) {
@@ -148,6 +150,12 @@ export class TransactionScope {
     }
   }
 
+  /** Before ROLLBACK: the error to reject with. Another one where the events cannot be taken back any more. */
+  errorOfRollback(error: unknown): unknown {
+    const isLate = this.parent === undefined && this.#sent && this.executor.isCommitted?.() === true
+    return isLate ? committedEarly(error) : error
+  }
+
   /** After ROLLBACK, or ROLLBACK TO SAVEPOINT. Drops the hooks. */
   rolledBack(): void {
     if (!this.#end()) return
@@ -216,7 +224,7 @@ export class TransactionScope {
         if (this.#failure !== undefined) throw this.#failure.error
         this.#assertSendable()
         await this.#proof.beforeInsert()
-        this.#emitted = true
+        this.#noteSent()
         await group.outbox.insert(this.#guarded, group.events)
         for (const { settle } of group.emits) settle.resolve()
       } catch (thrown) {
@@ -271,6 +279,15 @@ export class TransactionScope {
     }
   }
 
+  #noteSent(): void {
+    this.#emitted = true
+    this.#outermost.#sent = true
+  }
+
+  get #outermost(): TransactionScope {
+    return this.parent === undefined ? this : this.parent.#outermost
+  }
+
   get #depth(): number {
     return this.parent === undefined ? 0 : this.parent.#depth + 1
   }
@@ -311,7 +328,8 @@ export async function runInScope<R>(scope: TransactionScope, body: () => R | Pro
     await scope.beforeCommit()
     return result
   } catch (error) {
+    const reported = scope.errorOfRollback(error)
     scope.rolledBack()
-    throw error
+    throw reported
   }
 }

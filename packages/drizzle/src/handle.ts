@@ -87,9 +87,15 @@ export function executorOf(dialect: Dialect, opened: Opened, outer?: SqlExecutor
   if (dialect === 'postgres') return { dialect, execute, ...postgresMembers(opened) }
   const ask = (): Promise<unknown> => execute({ strings: ['do 0'], values: [] })
   const members = mysql2Members(() => opened.watched, ask)
-  if (outer !== undefined)
-    return { dialect, execute, ...members, assertUnbroken: () => outer.assertUnbroken?.() }
-  return { dialect, execute, ...members }
+  if (outer === undefined) return { dialect, execute, ...members }
+  // On the connection there is one transaction, which is the outermost.
+  return {
+    dialect,
+    execute,
+    ...members,
+    assertOpen: () => outer.assertOpen?.(),
+    assertUnbroken: () => outer.assertUnbroken?.(),
+  }
 }
 
 /** The same for a transaction that was opened past the wrapper. */

@@ -2,11 +2,13 @@ import type { OutboxEvent, OutboxOptions } from '@outboxkit/core'
 import { createEmit, withOutbox, type EmittingTx, type OutboxTx } from '@outboxkit/drizzle'
 import {
   adapterSuite,
-  type AdapterHarness,
+  mysqlAdapterSuite,
   type AdapterUnderTest,
+  type MysqlAdapterHarness,
   type PlainTransactionUnderTest,
   type TransactionUnderTest,
 } from '@outboxkit/testing/conformance'
+import { sql } from 'drizzle-orm'
 import {
   mariadbDatabase,
   mysqlDatabase,
@@ -28,9 +30,12 @@ type PlainTx = OutboxTx<Database>
 type Tx = EmittingTx<PlainTx, OutboxEvent>
 
 for (const driver of drivers) adapterSuite(harnessOf(driver, postgresDatabase()))
-for (const database of [mysqlDatabase(), mariadbDatabase()]) adapterSuite(harnessOf(mysqlDriver, database))
+for (const database of [mysqlDatabase(), mariadbDatabase()]) {
+  adapterSuite(harnessOf(mysqlDriver, database))
+  mysqlAdapterSuite(harnessOf(mysqlDriver, database))
+}
 
-function harnessOf(driver: Driver, database: SuiteDatabase): AdapterHarness {
+function harnessOf(driver: Driver, database: SuiteDatabase): MysqlAdapterHarness {
   return {
     name: `drizzle ${version}, ${driver.name}, ${database.name}`,
     dialect: database.dialect,
@@ -45,6 +50,7 @@ function harnessOf(driver: Driver, database: SuiteDatabase): AdapterHarness {
       ...database.capabilities,
     },
     query: database.query,
+    raw: async (tx, text) => await (tx as PlainTx).execute(sql.raw(text)),
     open: async ({ schema, options }) => underTest(driver, database, schema, options),
   }
 }

@@ -37,12 +37,26 @@ export function executorOf(client: KnexClient, opened: Opened, outer?: SqlExecut
     // raw() is the way past wrapIdentifier, which would rename our columns.
     return await (bindings === undefined ? live().raw(sql) : live().raw(sql, bindings))
   }
-  const common = { dialect, execute, assertOpen: () => void live() }
-  if (dialect === 'postgres') return { ...common, isHealthy: () => statusOf(opened.connection) === 'T' }
+  if (dialect === 'postgres')
+    return {
+      dialect,
+      execute,
+      assertOpen: () => void live(),
+      isHealthy: () => statusOf(opened.connection) === 'T',
+    }
   const ask = (): Promise<unknown> => execute({ strings: ['do 0'], values: [] })
   const members = mysql2Members(() => opened.watched, ask)
-  if (outer !== undefined) return { ...common, ...members, assertUnbroken: () => outer.assertUnbroken?.() }
-  return { ...common, ...members }
+  return {
+    dialect,
+    execute,
+    ...members,
+    assertOpen() {
+      live()
+      ;(outer ?? members).assertOpen?.()
+    },
+    // On the connection there is one transaction, which is the outermost.
+    ...(outer === undefined ? {} : { assertUnbroken: () => outer.assertUnbroken?.() }),
+  }
 }
 
 /**

@@ -52,7 +52,7 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
       // Whichever came first wins, as in Knex.
       if (committing !== undefined && !unit.isCompleted()) await committing.catch(() => {})
       try {
-        return await undo(connection, error)
+        return await undo(connection, scope.errorOfRollback(error))
       } finally {
         scope.rolledBack()
       }

@@ -33,6 +33,8 @@ export interface PlaceSetup {
 /** Schemas of the suite's own with the outbox and the business table. */
 export interface Place {
   readonly harness: AdapterHarness
+  /** The connections' own, quoted. */
+  readonly schema: string
   /** Opens a handle that is closed after the test. */
   open(options?: OutboxOptions): Promise<AdapterUnderTest>
   /** The stored events in the order of their positions. */
@@ -41,6 +43,8 @@ export interface Place {
   business(): Promise<string[]>
   /** Number of INSERT statements on the outbox since `clear`; needs the capability `statementTriggers`. */
   inserts(): Promise<number>
+  /** Seconds since each event was stored, by the database's clock. */
+  ages(): Promise<number[]>
   clear(): Promise<void>
   drop(): Promise<void>
 }
@@ -67,6 +71,7 @@ export async function makePlace(harness: AdapterHarness, setup: PlaceSetup): Pro
 
   return {
     harness,
+    schema: quote(schema),
     async open(options = {}) {
       // Named only when it is not the connection's own: both ways are to be tried.
       const place = { ...setup.table, ...(setup.ownSchema ? { schema: outboxSchema } : {}) }
@@ -84,6 +89,13 @@ export async function makePlace(harness: AdapterHarness, setup: PlaceSetup): Pro
     async inserts() {
       const rows = await harness.query(`select count(*) as count from ${counter}`)
       return Number(rows[0]?.['count'])
+    },
+    async ages() {
+      const age =
+        dialect === 'postgres'
+          ? 'extract(epoch from clock_timestamp() - created_at)'
+          : 'timestampdiff(second, created_at, utc_timestamp(6))'
+      return (await harness.query(`select ${age} as age from ${outbox}`)).map((row) => Number(row['age']))
     },
     async clear() {
       for (const name of counts ? [outbox, business, counter] : [outbox, business])

@@ -11,6 +11,7 @@ export {
   type PlainTransactionUnderTest,
   type TransactionUnderTest,
 } from './adapter-harness.js'
+export { mysqlAdapterSuite, type MysqlAdapterHarness } from './adapter-mysql.js'
 export { leaseSuite, type LeaseHarness, type LeaseUnderTest } from './lease.js'
 export { sourceSuite } from './source.js'
 export type {

@@ -21,14 +21,30 @@ const local: Readonly<Record<number, readonly [code: string, verdict: Failure['v
   [-169]: ['SASL_AUTHENTICATION_FAILED', 'unknown'],
 }
 
+/** Events about connections come without a number: the text, in lower case, behind 'Local: '. */
+const said: readonly (readonly [text: string, code: number])[] = [
+  ['authentication failure', -169],
+  ['ssl error', -181],
+  ['host resolution failure', -193],
+  ['all broker connections are down', -187],
+  ['broker transport failure', -195],
+]
+
 /** With these a connection cannot come about, however often it is tried with the same settings. */
-const hopeless = new Set([-181, -169])
+const hopeless = new Set<unknown>([-181, -169])
+
+/** An error about connections, with its number. `reason`: what librdkafka logged last, which says more. */
+export function connectionError(event: NativeError, reason: string | undefined): NativeError {
+  const text = String(event.message).toLowerCase()
+  const code = said.find(([part]) => text.includes(part))?.[1] ?? event.code
+  return { code, message: reason ?? event.message }
+}
 
 /** What an error of librdkafka proves about the message that it was reported for. */
 export function failureOf(error: unknown, redact: (text: string) => string): Failure {
   const { code, message } = (typeof error === 'object' && error !== null ? error : {}) as NativeError
-  const said = redact(typeof message === 'string' && message !== '' ? message : String(error))
-  const text = said.replace(/\.+$/, '')
+  const raw = redact(typeof message === 'string' && message !== '' ? message : String(error))
+  const text = raw.replace(/\.+$/, '')
   if (typeof code !== 'number') return { verdict: 'unknown', code: 'CLIENT_ERROR', message: text }
   // -1 is the broker's own word for an error that it has no other for.
   if (code >= -1) {
@@ -40,5 +56,5 @@ export function failureOf(error: unknown, redact: (text: string) => string): Fai
 }
 
 export function isHopeless({ code }: NativeError): boolean {
-  return typeof code === 'number' && hopeless.has(code)
+  return hopeless.has(code)
 }

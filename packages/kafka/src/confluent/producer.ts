@@ -1,5 +1,5 @@
 import type { BatchOutcome, PartitionBatch } from '../driver.js'
-import { failureOf, isHopeless } from './failures.js'
+import { connectionError, failureOf, isHopeless } from './failures.js'
 import type { LibrdkafkaSettings } from './config.js'
 import type { NativeError, NativeModule, NativeProducer, NativeReport } from './native.js'
 import { toBuffer, toHeaders } from './records.js'
@@ -7,6 +7,8 @@ import { toBuffer, toHeaders } from './records.js'
 /** How long one `flush` may hold up batches that come in the meantime, in milliseconds. */
 const flushMs = 50
 const pollMs = 100
+/** Of syslog: this, and what is less, is an error. */
+const errorSeverity = 3
 
 interface Tracked {
   readonly batch: PartitionBatch
@@ -43,6 +45,7 @@ export class BatchProducer {
   #broken = false
   #ended = false
   #lastError: NativeError | undefined
+  #lastLogged: string | undefined
 
   constructor(
     module: NativeModule,
@@ -51,9 +54,11 @@ export class BatchProducer {
   ) {
     this.#redact = options.redact
     this.#native = new module.Producer(settings)
-    this.#native.on('event.log', ({ severity, message }) =>
-      options.log({ severity: Number(severity ?? 6), message: options.redact(String(message)) }),
-    )
+    this.#native.on('event.log', ({ severity, message }) => {
+      const entry = { severity: Number(severity ?? 6), message: options.redact(plainLog(message)) }
+      if (entry.severity <= errorSeverity) this.#lastLogged = entry.message
+      options.log(entry)
+    })
     this.#native.on('delivery-report', (error, report) => this.#reported(error, report))
     this.ready = this.#connect(options.connectMs)
     // Whoever sends waits for it as well; without a listener Node would end the process.
@@ -100,8 +105,10 @@ export class BatchProducer {
 
   #connect(timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#native.on('event.error', (error) => {
-        this.#lastError = error
+      this.#native.on('event.error', (event) => {
+        const error = connectionError(event, this.#lastLogged)
+        // That no connection is left says less than why there was none.
+        if (this.#lastError === undefined || !isHopeless(this.#lastError)) this.#lastError = error
         if (isHopeless(error)) reject(error)
       })
       this.#native.connect({ timeout: timeoutMs, allTopics: false }, (error) => {
@@ -209,6 +216,9 @@ const inFlight: BatchOutcome = {
   code: 'IN_FLIGHT',
   message: 'the partition has a batch in flight',
 }
+
+/** Without the name of the thread. */
+const plainLog = (message: unknown): string => String(message).replace(/^\[thrd:[^\]]*\]: /, '')
 
 const keyOf = (topic: string, partition: number): string => `${topic}\n${partition}`
 

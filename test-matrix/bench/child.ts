@@ -9,6 +9,14 @@ process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL')
 })
 
+export interface ChildOptions {
+  /** The binary of Node.js. Default: the one that runs the bench. */
+  readonly node?: string
+  readonly env?: Readonly<Record<string, string>>
+  /** Of Node.js. */
+  readonly flags?: readonly string[]
+}
+
 interface Waiting {
   readonly look: () => void
   readonly fail: (error: Error) => void
@@ -51,12 +59,13 @@ export class Child<Line extends { readonly state: string }> {
   static async start<Line extends { readonly state: string }>(
     name: string,
     config: object,
-    nodeFlags: readonly string[] = [],
+    { node = process.execPath, env = {}, flags = [] }: ChildOptions = {},
   ): Promise<Child<Line>> {
     const file = await bundled(name)
     return new Child(
       name,
-      spawn(process.execPath, [...nodeFlags, file, JSON.stringify(config)], {
+      spawn(node, [...flags, file, JSON.stringify(config)], {
+        env: { ...process.env, ...env },
         stdio: ['pipe', 'pipe', 'pipe'],
       }),
     )

@@ -5,6 +5,7 @@ import type { Series } from './measurement.js'
 import type { DriverName } from './options.js'
 import type { ProducerConfig, ProducerLine } from './producer-child.js'
 import { alternate } from './runner.js'
+import { runtimeFor } from './runtime.js'
 import type { Stage } from './stage.js'
 
 const payloadBytes = 300
@@ -86,7 +87,7 @@ async function produceOnce(
       events,
       payloadBytes,
     }
-    const child = await Child.start<ProducerLine>('producer-child', config)
+    const child = await Child.start<ProducerLine>('producer-child', config, await runtimeFor(driver))
     try {
       const { ms, cpuMs } = await child.waitFor('produced', 600_000)
       assertCount('messages', await stage.messages(topic), events)

@@ -6,6 +6,7 @@ import type { Aim, Series } from './measurement.js'
 import type { DriverName } from './options.js'
 import type { Pace, PacerConfig, PacerLine } from './pacer-child.js'
 import { alternate } from './runner.js'
+import { runtimeFor, type Runtime } from './runtime.js'
 import type { Stage } from './stage.js'
 import { quantile } from './statistics.js'
 
@@ -55,13 +56,14 @@ function casesOf(stage: Stage): Case[] {
 
 async function* measure(stage: Stage, database: BenchDatabase, driver: DriverName): AsyncIterable<Series> {
   const brokers = await stage.brokers()
+  const runtime = await runtimeFor(driver)
   const found: Series[] = []
   await stage.withTopic({}, (topic) =>
     stage.withRelay({ database, driver, topic }, async () => {
       const arrivals = await Arrivals.of(brokers, topic)
       const pacers = await Promise.all([
-        startPacer({ to: { database: database.name, url: database.url }, payloadBytes }),
-        startPacer({ to: { driver, brokers, topic }, payloadBytes }),
+        startPacer({ to: { database: database.name, url: database.url }, payloadBytes }, runtime),
+        startPacer({ to: { driver, brokers, topic }, payloadBytes }, runtime),
       ])
       try {
         const [outbox, direct] = pacers
@@ -104,8 +106,8 @@ interface Pacer {
   answers: number
 }
 
-async function startPacer(config: PacerConfig): Promise<Pacer> {
-  const child = await Child.start<PacerLine>('pacer-child', config)
+async function startPacer(config: PacerConfig, runtime: Runtime): Promise<Pacer> {
+  const child = await Child.start<PacerLine>('pacer-child', config, runtime)
   await child.waitFor('ready', 30_000)
   return { child, answers: 0 }
 }

@@ -10,16 +10,17 @@ export function toJsonLines(measurements: readonly Measurement[]): string {
 const columns = ['bench', 'with', 'measured', 'against', 'ratio', 'aim', 'reached'] as const
 
 export function toTable(measurements: readonly Measurement[]): string {
-  const table = new Table({ head: [...columns], style: { head: [], border: [] } })
+  const table = new Table({ head: [...columns], style: { head: [], border: [], compact: true } })
   for (const measurement of measurements) table.push(cells(measurement, '\n'))
-  const notes = measurements.flatMap(({ bench, note }) => (note === null ? [] : [`${bench}: ${note}`]))
-  return `${table.toString()}\n${notes.map((note) => `  ${note}\n`).join('')}`
+  return `${table.toString()}\n${notesOf(measurements)
+    .map((note) => `  ${note}\n`)
+    .join('')}`
 }
 
 export function toMarkdown(measurements: readonly Measurement[], machine: string): string {
   const row = (texts: readonly string[]): string =>
     `| ${texts.map((text) => text.replaceAll('|', '\\|')).join(' | ')} |\n`
-  const notes = measurements.flatMap(({ bench, note }) => (note === null ? [] : [`- ${bench}: ${note}\n`]))
+  const notes = notesOf(measurements).map((note) => `- ${note}\n`)
   return [
     `${machine}\n\n`,
     row(columns),
@@ -29,13 +30,24 @@ export function toMarkdown(measurements: readonly Measurement[], machine: string
   ].join('')
 }
 
+function notesOf(measurements: readonly Measurement[]): string[] {
+  return measurements.flatMap((measurement) =>
+    measurement.note === null
+      ? []
+      : [`${measurement.bench} (${partsOf(measurement).join(', ')}): ${measurement.note}`],
+  )
+}
+
+function partsOf({ orm, database, driver }: Measurement): string[] {
+  return [orm, database, driver].filter((part) => part !== null)
+}
+
 function cells(measurement: Measurement, gap: string): string[] {
-  const { bench, database, orm, driver, unit, spread, ceiling, aim, reached } = measurement
-  const parts = [orm, database, driver].filter((part) => part !== null)
+  const { bench, unit, spread, ceiling, aim, reached } = measurement
   const against = spread?.against == null ? '' : `${show(spread.against, gap)} ${unit}`
   return [
     bench,
-    parts.join(gap),
+    partsOf(measurement).join(', '),
     spread === null ? 'no figure' : `${show(spread.value, gap)} ${unit}`,
     ceiling === null ? against : `${against}${gap}(${ceiling})`,
     spread?.ratio == null ? '' : show(spread.ratio, gap),

@@ -1,4 +1,5 @@
 import type { DriverName } from './options.js'
+import { openConfluent } from './producer-confluent.js'
 
 export interface Message {
   readonly key: Uint8Array | string | null
@@ -14,9 +15,9 @@ export interface DirectProducer {
   close(): Promise<void>
 }
 
-export async function openProducer(driver: DriverName, brokers: readonly string[]): Promise<DirectProducer> {
+export function openProducer(driver: DriverName, brokers: readonly string[]): Promise<DirectProducer> {
   if (driver === 'kafkajs') return openKafkajs(brokers)
-  throw new Error(`no client ${driver} yet`)
+  return driver === 'platformatic' ? openPlatformatic(brokers) : openConfluent(brokers)
 }
 
 async function openKafkajs(brokers: readonly string[]): Promise<DirectProducer> {
@@ -41,5 +42,28 @@ async function openKafkajs(brokers: readonly string[]): Promise<DirectProducer> 
       await producer.send({ topic, acks: -1, messages: list })
     },
     close: () => producer.disconnect(),
+  }
+}
+
+async function openPlatformatic(brokers: readonly string[]): Promise<DirectProducer> {
+  const { Producer, stringSerializers } = await import('@platformatic/kafka')
+  const producer = new Producer({
+    clientId: 'bench-producer',
+    bootstrapBrokers: [...brokers],
+    serializers: stringSerializers,
+    autocreateTopics: false,
+  })
+  return {
+    async send(topic, messages) {
+      const list = messages.map(({ key, value, headers, partition }) => ({
+        topic,
+        partition,
+        ...(key === null ? {} : { key: key as string }),
+        value: value as string,
+        headers: Object.fromEntries(headers) as Record<string, string>,
+      }))
+      await producer.send({ messages: list, acks: -1 })
+    },
+    close: () => producer.close(),
   }
 }

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs'
 import type { RelayMetrics } from '@outboxkit/relay'
 import { Child } from './child.js'
 import type { DatabaseName, DriverName } from './options.js'
+import type { Runtime } from './runtime.js'
 
 export interface RelayConfig {
   readonly database: DatabaseName
@@ -34,10 +35,10 @@ export class RelayProcess {
     this.child = child
   }
 
-  static async start(config: RelayConfig, profile?: string): Promise<RelayProcess> {
+  static async start(config: RelayConfig, runtime: Runtime, profile?: string): Promise<RelayProcess> {
     if (profile !== undefined) mkdirSync(profile, { recursive: true })
     const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
-    const child = await Child.start<RelayLine>('relay-child', config, flags)
+    const child = await Child.start<RelayLine>('relay-child', config, { ...runtime, flags })
     try {
       await child.waitFor('owner', 30_000)
       return new RelayProcess(child)

@@ -7,6 +7,7 @@ import { startDatabase } from './databases.js'
 import type { BenchOptions, DatabaseName, DriverName } from './options.js'
 import { partitions } from './partitions.js'
 import { RelayProcess } from './relay.js'
+import { runtimeFor } from './runtime.js'
 
 /** A Kafka for the bench, real and single: what is compared runs against the same one. */
 interface Broker {
@@ -77,7 +78,7 @@ export class Stage {
     const { database, ...rest } = target
     const brokers = await this.brokers()
     const config = { ...rest, database: database.name, url: database.url, brokers }
-    const relay = await RelayProcess.start(config, this.options.profile)
+    const relay = await RelayProcess.start(config, await runtimeFor(rest.driver), this.options.profile)
     this.#relays.add(relay)
     try {
       const result = await work(relay)

@@ -7,6 +7,7 @@ import type { BenchDatabase } from './database.js'
 import type { Series } from './measurement.js'
 import type { DriverName } from './options.js'
 import { alternate } from './runner.js'
+import { runtimeFor } from './runtime.js'
 import type { Stage } from './stage.js'
 
 /** From the start of the relay's process to its first event at a consumer. */
@@ -62,13 +63,11 @@ function firstEvent(
   })
 }
 
-function connected(stage: Stage, config: Omit<ConnectConfig, 'topic'>): Promise<number> {
+async function connected(stage: Stage, config: Omit<ConnectConfig, 'topic'>): Promise<number> {
+  const runtime = await runtimeFor(config.driver)
   return stage.withTopic({}, async (topic) => {
     const startedAt = monotonicMs()
-    const child = await Child.start<ConnectLine>('connect-child', {
-      ...config,
-      topic,
-    } satisfies ConnectConfig)
+    const child = await Child.start<ConnectLine>('connect-child', { ...config, topic }, runtime)
     try {
       return (await child.waitFor('connected', 30_000)).at - startedAt
     } finally {

@@ -32,13 +32,19 @@ function createTable(dialect: Dialect, table: OutboxTable, definition: TableDefi
   const target = qualifiedName(table, dialect, definition.kind)
   const lines = definition.columns.map((column) => columnSql(dialect, column))
   lines.push(`primary key (${quoteIdentifier(dialect, definition.primaryKey)})`)
-  const suffix = dialect === 'mysql' ? ' engine = InnoDB' : ''
+  const indexes = definition.indexes.map(({ suffix, unique, columns }) => ({
+    unique: unique ? 'unique ' : '',
+    name: quoteIdentifier(dialect, `${tableName(table, definition.kind)}_${suffix}`),
+    columns: columns.map((column) => quoteIdentifier(dialect, column)).join(', '),
+  }))
+  if (dialect === 'mysql') {
+    // Within the table: MySQL 8.0.15 cannot add an index to one that has a default like ours.
+    lines.push(...indexes.map((index) => `${index.unique}key ${index.name} (${index.columns})`))
+    return [`create table ${target} (\n  ${lines.join(',\n  ')}\n) engine = InnoDB`]
+  }
   return [
-    `create table ${target} (\n  ${lines.join(',\n  ')}\n)${suffix}`,
-    ...definition.indexes.map((index) => {
-      const name = quoteIdentifier(dialect, `${tableName(table, definition.kind)}_${index.suffix}`)
-      return `create ${index.unique ? 'unique ' : ''}index ${name} on ${target} (${index.columns.map((column) => quoteIdentifier(dialect, column)).join(', ')})`
-    }),
+    `create table ${target} (\n  ${lines.join(',\n  ')}\n)`,
+    ...indexes.map((index) => `create ${index.unique}index ${index.name} on ${target} (${index.columns})`),
   ]
 }
 

@@ -21,9 +21,10 @@ export interface SqlExecutor {
    * MySQL and MariaDB end a transaction behind the application's back (a deadlock rolls it back, DDL commits it),
    * and what follows commits on its own. True when it is known that the transaction is still the one that was
    * opened; throws when it is known that it is not. Undefined, or without this member: not known, and core proves
-   * it by savepoints, which cost round trips.
+   * it by savepoints, which cost round trips. Asked before each INSERT and, as the last thing, before COMMIT or the
+   * release of a nested transaction.
    */
-  assertUnbroken?(): boolean | undefined | Promise<boolean | undefined>
+  assertUnbroken?(before?: 'insert' | 'commit'): boolean | undefined | Promise<boolean | undefined>
   /** MySQL and MariaDB: true when what was written is known to be committed already, so that no ROLLBACK undoes it. */
   isCommitted?(): boolean
   /**

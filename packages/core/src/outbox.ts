@@ -155,9 +155,9 @@ export class Outbox {
 
   async #insertProven(executor: SqlExecutor, events: readonly PreparedEvent[]): Promise<void> {
     if (executor.dialect === 'mysql' && events.length > 0) {
-      const known = executor.assertUnbroken?.()
+      const answer = executor.assertUnbroken?.('insert')
       // What is known needs no waiting: an INSERT that starts at once cannot fall behind a COMMIT.
-      if (known !== true && (await known) !== true) await new UnbrokenProof(executor, 0).beforeInsert()
+      if (answer !== true) await new UnbrokenProof(executor, 0).beforeInsert(answer)
       executor.assertOpen?.()
     }
     return this.insert(executor, events)

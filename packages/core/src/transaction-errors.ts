@@ -18,6 +18,8 @@ const mysql = {
 
 /** Says what to do about the failures of our INSERT that have a known cure; every other error is the ORM's own. */
 export function explained(error: unknown): unknown {
+  if (is(error, 'noSavepoint'))
+    return broken('it was rolled back by the server, or ended by a statement', error)
   if (says(error, aborted))
     return new OutboxError(
       'OUTBOX_TRANSACTION_ABORTED',
@@ -82,11 +84,6 @@ export function errnoOf(error: unknown, depth = 0): number | undefined {
   if (typeof originalCode === 'string' && /^\d+$/.test(originalCode)) return Number(originalCode)
   const wrapped = (meta as { driverAdapterError?: unknown } | undefined)?.driverAdapterError
   return errnoOf(cause, depth + 1) ?? errnoOf(wrapped, depth + 1)
-}
-
-/** True when a savepoint of ours is gone, and so the transaction that had it. */
-export function isMissingSavepoint(error: unknown): boolean {
-  return is(error, 'noSavepoint')
 }
 
 /** MySQL and MariaDB: what had been written before is gone, or committed already. */

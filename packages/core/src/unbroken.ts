@@ -1,5 +1,7 @@
 import type { SqlExecutor } from './executor.js'
-import { broken, explained, isMissingSavepoint } from './transaction-errors.js'
+import { explained } from './transaction-errors.js'
+
+type Answer = ReturnType<NonNullable<SqlExecutor['assertUnbroken']>>
 
 const probe = 'outboxkit_probe'
 
@@ -25,8 +27,8 @@ export class UnbrokenProof {
     this.#guard = `outboxkit_${depth}`
   }
 
-  /** Throws when an INSERT sent now would be committed on its own. `answer`: for who has asked the executor already. */
-  async beforeInsert(answer?: ReturnType<NonNullable<SqlExecutor['assertUnbroken']>>): Promise<void> {
+  /** Throws when an INSERT sent now would be committed on its own. `answer`: of an executor that was asked already. */
+  async beforeInsert(answer = this.#ask('insert')): Promise<void> {
     if (await this.#isKnown(answer)) return
     if (this.#isGuarded) return this.#prove(probe)
     await this.#prove(this.#guard)
@@ -35,7 +37,7 @@ export class UnbrokenProof {
 
   /** After a nested transaction that has inserted: its own proof has gone with its savepoint. */
   async afterNested(): Promise<void> {
-    if (this.#isGuarded || (await this.#isKnown())) return
+    if (this.#isGuarded || (await this.#isKnown(this.#ask('insert')))) return
     await this.#prove(this.#guard)
     this.#isGuarded = true
   }
@@ -45,7 +47,7 @@ export class UnbrokenProof {
     const executor = this.#executor
     if (executor.dialect !== 'mysql') return
     do {
-      if (await this.#isKnown()) continue
+      if (await this.#isKnown(this.#ask('commit'))) continue
       if (!this.#isGuarded) return this.#prove(probe)
       this.#isGuarded = false
       return this.#run(`release savepoint ${this.#guard}`)
@@ -53,12 +55,15 @@ export class UnbrokenProof {
     } while (executor.isBusy?.() === true)
   }
 
-  async #isKnown(answer?: ReturnType<NonNullable<SqlExecutor['assertUnbroken']>>): Promise<boolean> {
-    if (this.#executor.dialect !== 'mysql') return true
+  #ask(before: 'insert' | 'commit'): Answer {
+    return this.#executor.dialect === 'mysql' ? this.#executor.assertUnbroken?.(before) : true
+  }
+
+  async #isKnown(answer: Answer): Promise<boolean> {
     try {
-      return (await (answer ?? this.#executor.assertUnbroken?.())) === true
+      return (await answer) === true
     } catch (error) {
-      throw explainedEnd(error)
+      throw explained(error)
     }
   }
 
@@ -71,13 +76,7 @@ export class UnbrokenProof {
     try {
       await this.#executor.execute({ strings: [sql], values: [] })
     } catch (error) {
-      throw explainedEnd(error)
+      throw explained(error)
     }
   }
-}
-
-function explainedEnd(error: unknown): unknown {
-  return isMissingSavepoint(error)
-    ? broken('it was rolled back by the server, or ended by a statement', error)
-    : explained(error)
 }

@@ -19,7 +19,7 @@ export function createEmit<const O extends PrismaOutboxOptions = {}>(
   const { provider, ...rest }: PrismaOutboxOptions = options ?? {}
   const emit = emitFunction(new Outbox(rest), (tx: PrismaTxLike) => {
     const handle = tx as unknown as PrismaHandle
-    return executorOf(transactionDialectOf(handle, provider), () => handle)
+    return executorOf(transactionDialectOf(handle, provider), () => handle, false)
   })
   return emit as EmitFunction<EventsOf<O>>
 }

@@ -7,7 +7,7 @@ import {
   type SqlExecutor,
   type SqlStatement,
 } from '@outboxkit/core'
-import { assertUnbroken, explainPrepared } from './unbroken.js'
+import { explainPrepared, proofOf } from './unbroken.js'
 
 /**
  * The parts of a Prisma client that the adapter touches, on every supported version and with both generators.
@@ -81,8 +81,10 @@ export function operationOf(
  * Prisma itself rejects a statement on an ended transaction (P2028), so `assertOpen` is not needed. Nothing in
  * it tells whether a statement has failed - it even calls a COMMIT that the server answered with ROLLBACK a
  * success - so `isHealthy` is left out, and the server is asked before COMMIT.
+ *
+ * `seesEnd`: the caller is going to tell of the end of the transaction.
  */
-export function executorOf(dialect: Dialect, tx: () => PrismaHandle): SqlExecutor {
+export function executorOf(dialect: Dialect, tx: () => PrismaHandle, seesEnd: boolean): SqlExecutor {
   // Awaited here: an operation of Prisma's starts only when somebody does.
   const execute = async (statement: SqlStatement): Promise<unknown> =>
     await operationOf(tx(), dialect, statement)
@@ -90,6 +92,9 @@ export function executorOf(dialect: Dialect, tx: () => PrismaHandle): SqlExecuto
   return {
     dialect,
     execute: (statement) => execute(statement).catch(explainPrepared),
-    assertUnbroken: () => assertUnbroken(tx()),
+    assertUnbroken(before) {
+      const proof = proofOf(tx())
+      return before === 'commit' ? proof?.beforeCommit() : proof?.beforeInsert(seesEnd)
+    },
   }
 }

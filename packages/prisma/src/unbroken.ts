@@ -1,30 +1,98 @@
 import { OutboxError } from '@outboxkit/core'
 import type { PrismaHandle } from './handle.js'
 
-/** The last question on each transaction: Prisma refuses a second nested transaction at the same time. */
-const asked = new WeakMap<object, Promise<unknown>>()
-
 /**
- * True when the server is in a transaction; rejects when it is not. On MySQL and MariaDB neither Prisma nor the
- * driver tells: a deadlock rolls the whole transaction back, DDL and statements of the application may end it, and
- * what follows is committed on its own.
+ * Tells whether the server is in the transaction still. On MySQL and MariaDB neither Prisma nor the driver does: a
+ * deadlock rolls the whole transaction back, DDL and statements of the application may end it, and what follows is
+ * committed on its own.
  *
- * A nested transaction of nothing tells: outside of a transaction the server makes no savepoint, without a word, and
- * its release fails. Core's own question is a savepoint as well, but from Prisma 7.5 on raw SQL goes as prepared
- * statements, which MySQL refuses for savepoints; older Prisma has no nested transactions and leaves it to core.
+ * Core's own way is savepoints, which every end of a transaction takes away. From Prisma 7.5 on raw SQL goes as
+ * prepared statements, which MySQL refuses for savepoints; but Prisma has nested transactions, and these are
+ * savepoints too:
+ *
+ *     before an INSERT:  a nested transaction of nothing; outside of a transaction its release fails
+ *     before COMMIT:     the release of the guard, a nested transaction that the first INSERT has opened
+ *
+ * While the guard is open, Prisma takes further nested transactions through its handle only: see `handle`.
  */
-export function assertUnbroken(tx: PrismaHandle): Promise<true> | undefined {
+class Proof {
+  readonly #tx: PrismaHandle
+  #guard: { readonly handle: PrismaHandle; readonly end: (error?: Error) => Promise<void> } | undefined
+  /** Questions go one by one: Prisma refuses a second nested transaction at the same time. */
+  #tail: Promise<unknown> = Promise.resolve()
+
+  constructor(tx: PrismaHandle) {
+    this.#tx = tx
+  }
+
+  get handle(): PrismaHandle {
+    return this.#guard?.handle ?? this.#tx
+  }
+
+  beforeInsert(isGuarded: boolean): Promise<true> {
+    return this.#next(async () => {
+      if (isGuarded && this.#guard === undefined) await this.#openGuard()
+      await nest(this.handle, () => Promise.resolve())
+    })
+  }
+
+  beforeCommit(): Promise<true> {
+    return this.#next(() =>
+      this.#guard === undefined ? nest(this.#tx, () => Promise.resolve()) : this.#endGuard(),
+    )
+  }
+
+  /** Before a rollback, which Prisma counts by the nested transactions that are open. */
+  async abandon(): Promise<void> {
+    await this.#next(() => this.#endGuard(new Error('rolled back'))).catch(() => undefined)
+  }
+
+  #next(work: () => Promise<unknown>): Promise<true> {
+    const answer = this.#tail.then(work).then(() => true as const)
+    this.#tail = answer.catch(() => undefined)
+    return answer
+  }
+
+  #openGuard(): Promise<void> {
+    return new Promise((onOpen, onFailure) => {
+      let settle!: (error?: Error) => void
+      const held = new Promise<void>((resolve, reject) => {
+        settle = (error) => (error === undefined ? resolve() : reject(error))
+      })
+      const ended = nest(this.#tx, (handle) => {
+        this.#guard = {
+          handle,
+          async end(error) {
+            settle(error)
+            await ended
+          },
+        }
+        onOpen()
+        return held
+      })
+      ended.catch(onFailure)
+    })
+  }
+
+  async #endGuard(error?: Error): Promise<void> {
+    const guard = this.#guard
+    this.#guard = undefined
+    await guard?.end(error)
+  }
+}
+
+const proofs = new WeakMap<PrismaHandle, Proof>()
+
+/** Undefined before Prisma 7.5. */
+export function proofOf(tx: PrismaHandle): Proof | undefined {
   if (typeof tx.$transaction !== 'function') return undefined
-  const before = asked.get(tx) ?? Promise.resolve()
-  const answer = before.then(async () => {
-    await tx.$transaction?.(() => Promise.resolve())
-    return true as const
-  })
-  asked.set(
-    tx,
-    answer.catch(() => undefined),
-  )
-  return answer
+  const proof = proofs.get(tx) ?? new Proof(tx)
+  proofs.set(tx, proof)
+  return proof
+}
+
+async function nest(tx: PrismaHandle, body: (handle: PrismaHandle) => Promise<void>): Promise<void> {
+  await tx.$transaction?.(body)
 }
 
 /** Core's own question, where it cannot be asked. */

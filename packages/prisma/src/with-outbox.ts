@@ -9,6 +9,7 @@ import {
 } from '@outboxkit/core'
 import { dialectOf, executorOf, isTransaction, type PrismaHandle } from './handle.js'
 import type { ExactPrismaOptions, PrismaLike, PrismaOutboxOptions, WithOutbox } from './types.js'
+import { proofOf } from './unbroken.js'
 import { mark, own, wrappingOf, type Wrapping } from './wrapping.js'
 
 type EventInput = OutboxEvent | readonly OutboxEvent[]
@@ -69,14 +70,15 @@ function wrapTransaction(handle: PrismaHandle, { outbox, dialect }: Wrapping, pa
     const newScope = (): TransactionScope =>
       new TransactionScope(
         outbox,
-        executorOf(dialect, () => tx),
+        executorOf(dialect, () => tx, true),
         parent,
       )
     // Before anything is awaited: from now on the outer transaction takes no emit that a savepoint could undo.
     let scope = newScope()
     try {
       await parent?.beforeNested()
-      const result = await handle.$transaction?.((opened: PrismaHandle) => {
+      const outer = parent !== undefined && dialect === 'mysql' ? (proofOf(handle)?.handle ?? handle) : handle
+      const result = await outer.$transaction?.((opened: PrismaHandle) => {
         tx = opened
         // An extension that retries calls the body once more.
         if (!scope.isOpen) {
@@ -84,7 +86,8 @@ function wrapTransaction(handle: PrismaHandle, { outbox, dialect }: Wrapping, pa
           scope = newScope()
         }
         const wrapped = wrapTx(opened, scope, { outbox, dialect, client: handle })
-        return runInScope(scope, () => body(wrapped))
+        const work = runInScope(scope, () => body(wrapped))
+        return dialect === 'mysql' ? abandoning(opened, work) : work
       }, options)
       await scope.committed()
       return result
@@ -92,6 +95,15 @@ function wrapTransaction(handle: PrismaHandle, { outbox, dialect }: Wrapping, pa
       scope.rolledBack()
       throw error
     }
+  }
+}
+
+async function abandoning<R>(tx: PrismaHandle, work: Promise<R>): Promise<R> {
+  try {
+    return await work
+  } catch (error) {
+    await proofOf(tx)?.abandon()
+    throw error
   }
 }
 

@@ -30,6 +30,7 @@ async function instantiations(project: string): Promise<number> {
 
 const projects: readonly { target: Target; project: string }[] = [
   { target: targets['prisma 7, prisma-client'], project: 'tsconfig.json' },
+  { target: targets['prisma 7, prisma-client, mysql'], project: 'mysql/tsconfig.json' },
   { target: targets['prisma 7, prisma-client-js'], project: 'tsconfig.7-js.json' },
   { target: targets['prisma 6.16, prisma-client'], project: 'tsconfig.6.json' },
   { target: targets['prisma 6.16, prisma-client-js'], project: 'tsconfig.6-js.json' },
@@ -38,7 +39,7 @@ const projects: readonly { target: Target; project: string }[] = [
 
 // A compiler run takes seconds, and more on a busy machine.
 describe('types', { timeout: 180_000 }, () => {
-  test.for(projects)('of $target.name', async ({ target, project }) => {
+  test.for(projects)('of $target.name ($target.provider)', async ({ target, project }) => {
     await generateClient(target)
     expect(await compile(project)).toEqual({ code: 0, text: '' })
   })

@@ -16,8 +16,8 @@ const blocks = (language: string): string[] =>
   )
 
 describe('README', () => {
-  test('its example is the tested file', () => {
-    expect(blocks('ts')).toEqual([file('../test-types/example.ts')])
+  test('its examples are the tested files', () => {
+    expect(blocks('ts')).toEqual([file('../test-types/example.ts'), file('../test-types/mysql/example.ts')])
   })
 
   const models = { postgres: blocks('prisma')[0] ?? '', mysql: blocks('prisma')[1] ?? '' }

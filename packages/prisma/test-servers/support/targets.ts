@@ -68,7 +68,8 @@ export const targets = {
     generator: 'prisma-client',
     provider: 'mysql',
     settings: [],
-    output: 'generated/client-mysql',
+    // Beside the example for MySQL, as above.
+    output: 'test-types/mysql/generated/prisma',
   },
   'prisma 7, prisma-client-js, mysql': {
     name: 'prisma 7, prisma-client-js',

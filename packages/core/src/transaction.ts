@@ -223,7 +223,7 @@ export class TransactionScope {
       try {
         if (this.#failure !== undefined) throw this.#failure.error
         this.#assertSendable()
-        await this.#proof.beforeInsert()
+        if (this.executor.dialect === 'mysql') await this.#proof.beforeInsert()
         this.#noteSent()
         await group.outbox.insert(this.#guarded, group.events)
         for (const { settle } of group.emits) settle.resolve()

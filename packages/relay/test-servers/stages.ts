@@ -90,7 +90,11 @@ async function mysqlStage(serverUrl: string): Promise<Stage> {
       for (const id of ids) await query(`kill ${id}`).catch(() => undefined)
       return ids.length
     },
-    spoil: async () => void (await query('alter table outbox engine = MyISAM')),
+    async spoil() {
+      await query('drop table outbox')
+      const [statement = ''] = createTablesSql('mysql')
+      await query(statement.replace('InnoDB', 'MyISAM'))
+    },
     drop: () => database.drop(),
   }
 }

@@ -62,9 +62,9 @@ const rawOptions = {
   bigNumberStrings: true,
   decimalNumbers: false,
   dateStrings: true,
-  // a function, because only another function takes the place of the pool's
-  typeCast: (_field: unknown, next: () => unknown) => next(),
 } as const
+/** Only another function takes the place of a pool's own. */
+const castNothing = { typeCast: (_field: unknown, next: () => unknown) => next() } as const
 
 /**
  * One connection, opened at first use and again after it broke. Errors are `OUTBOX_SOURCE_FAILED` and never
@@ -129,8 +129,11 @@ export class Connection {
   }
 
   async #run(client: Client, { text, values, unprepared }: Statement, timeoutMs?: number): Promise<Answer> {
-    const command = { ...rawOptions, sql: text, values: values.map(asText) }
-    const work = unprepared === true ? client.query(command) : client.execute(command)
+    const raw = this.#options.pool === undefined ? rawOptions : { ...rawOptions, ...castNothing }
+    const work =
+      unprepared === true
+        ? client.query({ ...raw, sql: text, values })
+        : client.execute({ ...raw, sql: text, values: values.map(asText) })
     const limit = timeoutMs ?? this.#options.statementTimeoutMs + graceMs
     const [result] = (await withDeadline(work, limit)) as [RawRow[] | { affectedRows?: number }]
     if (Array.isArray(result)) return { rows: result, affected: 0 }
@@ -164,24 +167,22 @@ export class Connection {
   }
 
   async #prepareSession(client: Client): Promise<void> {
+    const raw = { ...rawOptions, ...castNothing }
     const wanted = sessionSettings(this.#options.statementTimeoutMs, this.#isShort)
     const names = Object.keys(wanted)
-    const list = { ...rawOptions, sql: 'show session variables where variable_name in (?)', values: [names] }
+    const list = { ...raw, sql: 'show session variables where variable_name in (?)', values: [names] }
     const [known] = (await client.query(list)) as [RawRow[]]
     const settings = known.map(([name]) => `session ${String(name)} = ${wanted[String(name).toLowerCase()]}`)
     this.#token = randomUUID()
-    await client.query({ ...rawOptions, sql: 'set names utf8mb4 collate utf8mb4_bin' })
-    await client.query({ ...rawOptions, sql: 'set session transaction isolation level read committed' })
-    await client.query({ ...rawOptions, sql: `set ${settings.join(', ')}` })
+    await client.query({ ...raw, sql: 'set names utf8mb4 collate utf8mb4_bin' })
+    await client.query({ ...raw, sql: 'set session transaction isolation level read committed' })
+    await client.query({ ...raw, sql: `set ${settings.join(', ')}` })
     // JSON_TABLE wants some database to be selected, whatever the tables' names say.
     const { schema } = this.#options
-    if (schema !== undefined)
-      await client.query({ ...rawOptions, sql: `use ${quoteIdentifier('mysql', schema)}` })
-    await client.query({ ...rawOptions, sql: 'set @outboxkit = ?', values: [this.#token] })
+    if (schema !== undefined) await client.query({ ...raw, sql: `use ${quoteIdentifier('mysql', schema)}` })
+    await client.query({ ...raw, sql: 'set @outboxkit = ?', values: [this.#token] })
     // The driver encodes parameters as it was told, and notices `set names` only if the server reports it.
-    const [[echo]] = (await client.execute({ ...rawOptions, sql: 'select hex(?)', values: ['é€'] })) as [
-      RawRow[],
-    ]
+    const [[echo]] = (await client.execute({ ...raw, sql: 'select hex(?)', values: ['é€'] })) as [RawRow[]]
     if (String(echo?.[0]).toLowerCase() !== 'c3a9e282ac')
       throw new Error("the pool's option charset must be utf8mb4")
   }

@@ -354,8 +354,9 @@ function positionsOf({ lo, hi }: PositionRange, present: ReadonlySet<number>): n
 /** The row without a position: token of the session, when the table was made, next number. */
 function identityOf(rows: readonly RawRow[]): { token: string; identity: string; nextNumber: number } {
   const row = rows.find(([position]) => position === null)
-  const [token = '', identity = '', next = '1'] = String(row?.[1] ?? '').split('/')
-  return { token, identity, nextNumber: Number(next) }
+  const [token = '', identity = '', next] = String(row?.[1] ?? '').split('/')
+  // MySQL 8.0.15 knows none before the first row
+  return { token, identity, nextNumber: next === undefined ? Infinity : Number(next) }
 }
 
 function rewound(table: string): OutboxError {

@@ -20,6 +20,8 @@ class Proof {
   #guard: { readonly handle: PrismaHandle; readonly end: (error?: Error) => Promise<void> } | undefined
   /** Questions go one by one: Prisma refuses a second nested transaction at the same time. */
   #tail: Promise<unknown> = Promise.resolve()
+  /** That the transaction is gone. Prisma itself knows then, and its next answer would be another one (P2028). */
+  #gone: { readonly error: unknown } | undefined
 
   constructor(tx: PrismaHandle) {
     this.#tx = tx
@@ -48,8 +50,14 @@ class Proof {
   }
 
   #next(work: () => Promise<unknown>): Promise<true> {
-    const answer = this.#tail.then(work).then(() => true as const)
-    this.#tail = answer.catch(() => undefined)
+    const answer = this.#tail.then(async () => {
+      if (this.#gone !== undefined) throw this.#gone.error
+      await work()
+      return true as const
+    })
+    this.#tail = answer.catch((error: unknown) => {
+      if (isGone(error)) this.#gone ??= { error }
+    })
     return answer
   }
 
@@ -89,6 +97,11 @@ export function proofOf(tx: PrismaHandle): Proof | undefined {
   const proof = proofs.get(tx) ?? new Proof(tx)
   proofs.set(tx, proof)
   return proof
+}
+
+function isGone(error: unknown): boolean {
+  const { message, cause } = error as { message?: unknown; cause?: { originalCode?: unknown } }
+  return cause?.originalCode === '1305' || /savepoint \S+ does not exist/i.test(String(message))
 }
 
 async function nest(tx: PrismaHandle, body: (handle: PrismaHandle) => Promise<void>): Promise<void> {

@@ -1,16 +1,17 @@
-import type { AdapterHarness } from '@outboxkit/testing/conformance'
+import type { MysqlAdapterHarness } from '@outboxkit/testing/conformance'
 import mysql from 'mysql2/promise'
 import { inject } from 'vitest'
 import { schemas } from '../../../../test-matrix/conformance/schemas.js'
 import { appOf } from './harness.js'
-import { clientsOf } from './open.js'
+import { clientsOf, type TestTx } from './open.js'
 import type { mysqlServers, Target } from './targets.js'
 
-/** The adapter suite's view of one generated client on a MySQL or MariaDB server. */
+/** The adapter suite's view of one generated client on a MySQL or MariaDB server. `adapter`: options of PrismaMariaDb. */
 export async function mysqlHarness(
   target: Target,
   server: (typeof mysqlServers)[number],
-): Promise<AdapterHarness> {
+  adapter: object = {},
+): Promise<MysqlAdapterHarness> {
   const url = inject(server.key)
   const oracle = mysql.createPool({ uri: url, connectionLimit: 2, charset: 'utf8mb4' })
   const clients = await clientsOf(target)
@@ -28,7 +29,9 @@ export async function mysqlHarness(
       lockKey: onlyPostgres('an advisory lock that ends with the transaction'),
     },
     schemas,
+    seesEarlyCommit: { missing: 'Prisma shows neither what the server answers nor what was sent' },
+    raw: async (handle, sql) => await (handle as TestTx).$executeRawUnsafe(sql),
     query: async (sql) => (await oracle.query(sql))[0] as Record<string, unknown>[],
-    open: async ({ schema, options }) => appOf(target, clients.open(url, schema), options),
+    open: async ({ schema, options }) => appOf(target, clients.open(url, schema, {}, adapter), options),
   }
 }

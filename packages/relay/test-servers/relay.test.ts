@@ -38,7 +38,7 @@ async function rows(): Promise<number> {
 async function untilEmpty(): Promise<void> {
   const startedAt = performance.now()
   while ((await rows()) > 0) {
-    if (performance.now() - startedAt > 15_000) throw new Error(`${await rows()} rows are left`)
+    if (performance.now() - startedAt > 40_000) throw new Error(`${await rows()} rows are left`)
     await sleep(10)
   }
 }

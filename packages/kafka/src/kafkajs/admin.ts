@@ -10,6 +10,7 @@ const topicResource = 2
 export class TopicAdmin {
   readonly #open: () => Client
   readonly #closing = new Set<Promise<void>>()
+  readonly #leaders = new Map<string, ReadonlyMap<number, number>>()
   #current: { client: Client; admin: Admin; ready: Promise<void> } | undefined
 
   constructor(open: () => Client) {
@@ -22,6 +23,7 @@ export class TopicAdmin {
     const { topics } = await admin.fetchTopicMetadata({ topics: [topic] })
     const partitions = topics.find(({ name }) => name === topic)?.partitions ?? []
     if (partitions.length === 0) return { status: 'missing' }
+    this.#leaders.set(topic, new Map(partitions.map(({ partitionId, leader }) => [partitionId, leader])))
     const config = await this.#configOf(admin, topic)
     return {
       status: 'found',
@@ -32,6 +34,16 @@ export class TopicAdmin {
         minInsyncReplicas: config.get('min.insync.replicas') ?? null,
       },
     }
+  }
+
+  /** The brokers that led the topic's partitions when it was last described; empty when it was not. */
+  leadersOf(topic: string): ReadonlyMap<number, number> {
+    return this.#leaders.get(topic) ?? new Map()
+  }
+
+  /** What is known about its leaders may be wrong. */
+  forget(topic: string): void {
+    this.#leaders.delete(topic)
   }
 
   /** A topic that exists already is fine. */

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { Kafka } from 'kafkajs'
 import { OutboxError } from '@outboxkit/core'
+import { groupBy, maxRequestBytes, outcomeFrom, packRequests, type Answer } from '../answers.js'
 import { bounded, fanOut, type Bounded } from '../deadline.js'
 import type {
   BatchOutcome,
@@ -12,6 +13,7 @@ import type {
 } from '../driver.js'
 import { isTopicError } from '../errors.js'
 import { TopicAdmin } from './admin.js'
+import { answersOf } from './answers.js'
 import type { Client } from './client.js'
 import { failureOf } from './failures.js'
 import { Producers, type ProducerHandle } from './producers.js'
@@ -20,18 +22,27 @@ import { toMessage } from './records.js'
 /** Connecting, and asking about topics, may take this long. */
 const callTimeoutMs = 30_000
 
+interface Loaded {
+  readonly producers: Producers
+  readonly admin: TopicAdmin
+  readonly keepsAnswers: boolean
+}
+
 export interface Connector {
-  /** Loads kafkajs once. */
-  load(): Promise<typeof Kafka | undefined>
+  /** Loads kafkajs once. `keepsAnswers`: its errors carry the answers for all partitions of a request. */
+  load(): Promise<{ readonly Class: typeof Kafka | undefined; readonly keepsAnswers: boolean }>
   createClient(Class: typeof Kafka | undefined): Client
   redact(text: string): string
 }
 
-/** {@link KafkaDriver} on kafkajs. Each batch is a request of its own: only then its answer is sure to be its own. */
+/**
+ * {@link KafkaDriver} on kafkajs. The batches of a topic whose partitions have the same leader are one request, where
+ * the answers for all of them are to be had; else each batch is a request of its own.
+ */
 export class KafkajsDriver implements KafkaDriver {
   readonly name = 'kafkajs'
   readonly #connector: Connector
-  #loaded: { producers: Producers; admin: TopicAdmin } | undefined
+  #loaded: Loaded | undefined
   readonly #closed = new AbortController()
 
   constructor(connector: Connector) {
@@ -82,23 +93,29 @@ export class KafkajsDriver implements KafkaDriver {
     options: { readonly signal: AbortSignal; readonly deadlineMs: number },
   ): Promise<readonly BatchOutcome[]> {
     const deadline = performance.now() + options.deadlineMs
-    let producers: Producers
+    let loaded: Loaded
     try {
-      producers = (await this.#load()).producers
+      loaded = await this.#load()
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       return batches.map(() => ({ status: 'failed', code: 'CLIENT_ERROR', message }))
     }
+    const { producers, admin } = loaded
     const fanned = fanOut(options.signal, this.#closed.signal)
-    const outcomes = await Promise.all(
-      batches.map((batch) => this.#sendBatch(producers, batch, deadline, fanned.signal)),
+    const outcomes = new Map<PartitionBatch, BatchOutcome>()
+    await Promise.all(
+      requestsFor(batches, loaded).map(async (group) => {
+        const found = await this.#sendGroup(producers, group, deadline, fanned.signal)
+        for (const [index, batch] of group.entries()) outcomes.set(batch, found[index] ?? noOutcome)
+      }),
     )
     fanned.release()
     const troubled = new Set(
-      batches.filter((_, index) => outcomes[index]?.status !== 'written').map(({ topic }) => topic),
+      batches.filter((batch) => outcomes.get(batch)?.status !== 'written').map(({ topic }) => topic),
     )
+    for (const topic of troubled) admin.forget(topic)
     for (const { topic } of batches) if (!troubled.has(topic)) producers.rejoin(topic)
-    return outcomes
+    return batches.map((batch) => outcomes.get(batch) ?? noOutcome)
   }
 
   async reset(): Promise<void> {
@@ -117,76 +134,61 @@ export class KafkajsDriver implements KafkaDriver {
     await Promise.all([loaded.producers.ended(), loaded.admin.ended()])
   }
 
-  async #load(): Promise<{ producers: Producers; admin: TopicAdmin }> {
-    const Class = await this.#connector.load()
+  async #load(): Promise<Loaded> {
+    const { Class, keepsAnswers } = await this.#connector.load()
     if (this.#closed.signal.aborted)
       throw new OutboxError('OUTBOX_PUBLISH_RETRY', 'The Kafka driver is closed.')
     return (this.#loaded ??= {
       producers: new Producers(() => this.#connector.createClient(Class)),
       admin: new TopicAdmin(() => this.#connector.createClient(Class)),
+      keepsAnswers,
     })
   }
 
-  async #sendBatch(
+  /** Batches of one topic, as one request if their partitions still have one leader. One outcome for each. */
+  async #sendGroup(
     producers: Producers,
-    batch: PartitionBatch,
+    batches: readonly PartitionBatch[],
     deadline: number,
     signal: AbortSignal,
-  ): Promise<BatchOutcome> {
-    const handle = producers.acquire(batch.topic)
+  ): Promise<readonly BatchOutcome[]> {
+    const topic = batches[0]?.topic ?? ''
+    const handle = producers.acquire(topic)
     try {
       const connected = await bounded(deadline - performance.now(), signal, () => handle.ready)
       if (connected.status !== 'done') {
         producers.retire(handle)
-        return { status: 'failed', ...this.#reasonOf(connected) }
+        const reason = this.#reasonOf(connected)
+        return batches.map(() => ({ status: 'failed', ...reason }))
       }
       const remaining = deadline - performance.now()
-      const result = await bounded(remaining, signal, () => this.#produce(handle, batch, remaining))
-      const outcome = this.#outcomeOf(result)
-      if (outcome.status === 'failed' && isTopicError(outcome.code)) {
-        producers.isolate(batch.topic)
+      const result = await bounded(remaining, signal, () => produce(handle, topic, batches, remaining))
+      const outcomes = this.#outcomesOf(result, batches)
+      if (outcomes.some((outcome) => outcome.status === 'failed' && isTopicError(outcome.code))) {
+        producers.isolate(topic)
         producers.retire(handle)
       }
-      if (outcome.status === 'unknown') producers.retire(handle)
-      return outcome
+      if (outcomes.some(({ status }) => status === 'unknown')) producers.retire(handle)
+      return outcomes
     } finally {
       producers.release(handle)
     }
   }
 
-  /** Resolves only with the one answer that says that this batch is written. */
-  async #produce(
-    { producer }: ProducerHandle,
-    batch: PartitionBatch,
-    remainingMs: number,
-  ): Promise<BatchOutcome> {
-    const { topic, partition, records } = batch
-    const timestamp = String(Date.now())
-    const answers = await producer.send({
-      topic,
-      acks: -1,
-      // The broker's own patience ends first, so that its answer can still arrive.
-      timeout: Math.max(1, Math.floor(remainingMs * 0.8)),
-      messages: records.map((record) => toMessage(record, partition, timestamp)),
-    })
-    // kafkajs can resolve without an answer for a partition (tulios/kafkajs#1303).
-    const [answer] = answers
-    if (
-      answers.length === 1 &&
-      answer?.topicName === topic &&
-      answer.partition === partition &&
-      answer.errorCode === 0
-    )
-      return { status: 'written' }
-    return {
-      status: 'unknown',
-      code: 'MISSING_ANSWER',
-      message: `kafkajs resolved a send with ${answers.length} answers, none of them for the partition`,
+  #outcomesOf(
+    result: Bounded<readonly Answer[]>,
+    batches: readonly PartitionBatch[],
+  ): readonly BatchOutcome[] {
+    const answers = result.status === 'failed' ? answersOf(result.error) : undefined
+    if (result.status === 'done' || answers !== undefined) {
+      const all = answers ?? (result.status === 'done' ? result.value : [])
+      return batches.map((batch) => outcomeFrom(all, batch))
     }
+    const outcome = this.#outcomeWithoutAnswer(result)
+    return batches.map(() => outcome)
   }
 
-  #outcomeOf(result: Bounded<BatchOutcome>): BatchOutcome {
-    if (result.status === 'done') return result.value
+  #outcomeWithoutAnswer(result: Exclude<Bounded<unknown>, { status: 'done' }>): BatchOutcome {
     if (result.status !== 'failed') return { status: 'unknown', ...this.#reasonOf(result) }
     const { verdict, code, message } = failureOf(result.error, (text) => this.#connector.redact(text))
     return verdict === 'too-large' ? { status: 'too-large' } : { status: verdict, code, message }
@@ -198,4 +200,45 @@ export class KafkajsDriver implements KafkaDriver {
     const { code, message } = failureOf(result.error, (text) => this.#connector.redact(text))
     return { code, message }
   }
+}
+
+const noOutcome: BatchOutcome = {
+  status: 'unknown',
+  code: 'MISSING_ANSWER',
+  message: 'nothing was answered for the partition',
+}
+
+/** Which batches go out together: those of a topic with the same leader, or each alone. */
+function requestsFor(
+  batches: readonly PartitionBatch[],
+  { admin, keepsAnswers }: Loaded,
+): PartitionBatch[][] {
+  if (!keepsAnswers) return batches.map((batch) => [batch])
+  const byTopic = groupBy(batches, ({ topic }) => topic)
+  return [...byTopic].flatMap(([topic, list]) => {
+    const leaders = admin.leadersOf(topic)
+    // A partition whose leader is not known goes alone.
+    const groups = groupBy(list, ({ partition }) => leaders.get(partition) ?? `partition ${partition}`)
+    return [...groups.values()].flatMap((group) => packRequests(group, maxRequestBytes))
+  })
+}
+
+/** kafkajs can resolve without an answer for a partition (tulios/kafkajs#1303): each is looked for. */
+async function produce(
+  { producer }: ProducerHandle,
+  topic: string,
+  batches: readonly PartitionBatch[],
+  remainingMs: number,
+): Promise<readonly Answer[]> {
+  const timestamp = String(Date.now())
+  const answers = await producer.send({
+    topic,
+    acks: -1,
+    // The broker's own patience ends first, so that its answer can still arrive.
+    timeout: Math.max(1, Math.floor(remainingMs * 0.8)),
+    messages: batches.flatMap(({ partition, records }) =>
+      records.map((record) => toMessage(record, partition, timestamp)),
+    ),
+  })
+  return answers.map(({ topicName, partition, errorCode }) => ({ topic: topicName, partition, errorCode }))
 }

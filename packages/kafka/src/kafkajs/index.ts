@@ -1,6 +1,7 @@
 import type { Kafka, KafkaConfig } from 'kafkajs'
 import { checkBrokers } from '../connection.js'
 import type { KafkaDriver } from '../driver.js'
+import { keepAnswers } from './answers.js'
 import { createClient, loadKafkajs, type KafkajsLogger } from './client.js'
 import { KafkajsDriver } from './driver.js'
 import { redactor } from '../secrets.js'
@@ -25,9 +26,10 @@ export function kafkajs(options: KafkajsOptions | Kafka): KafkaDriver {
   if (isKafka(options))
     return new KafkajsDriver({
       load: async () => {
-        // For its TimeoutNegativeWarning; the class itself is there.
-        await loadKafkajs().catch(() => undefined)
-        return undefined
+        // For its TimeoutNegativeWarning and its answers; the class itself is there, perhaps from another copy.
+        const Class = await loadKafkajs().catch(() => undefined)
+        const isOurs = Class !== undefined && options instanceof Class
+        return { Class: undefined, keepsAnswers: isOurs && (await keepAnswers()) }
       },
       createClient: () => ({ kafka: options, destroy() {} }),
       redact: (text) => text,
@@ -37,7 +39,7 @@ export function kafkajs(options: KafkajsOptions | Kafka): KafkaDriver {
   const { logger, ...config } = options
   const redact = redactor(config)
   return new KafkajsDriver({
-    load: loadKafkajs,
+    load: async () => ({ Class: await loadKafkajs(), keepsAnswers: await keepAnswers() }),
     createClient: (Class) => {
       if (Class === undefined) throw new TypeError('kafkajs is not loaded')
       return createClient(Class, config, logger, redact)

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { PublisherStage } from '@outboxkit/testing/conformance'
 import { javaPartition } from '../../../../test-matrix/checker/expected.js'
 import { readTopic, uniqueTopic, withAdmin } from '../../../../test-matrix/services/test-context.js'
@@ -36,11 +37,20 @@ export async function openStage(createDriver: (brokers: string[]) => KafkaDriver
   }
 }
 
+/** Resolves when the broker itself goes by it, which is a little after it has been accepted. */
 async function setConfig(brokers: string, topic: string, name: string, value: string): Promise<void> {
-  await withAdmin(brokers, (admin) =>
-    admin.alterConfigs({
+  await withAdmin(brokers, async (admin) => {
+    const resource = { type: 2, name: topic }
+    await admin.alterConfigs({
       validateOnly: false,
-      resources: [{ type: 2, name: topic, configEntries: [{ name, value }] }],
-    }),
-  )
+      resources: [{ ...resource, configEntries: [{ name, value }] }],
+    })
+    for (let left = 200; left > 0; left--) {
+      const asked = { includeSynonyms: false, resources: [{ ...resource, configNames: [name] }] }
+      const { resources } = await admin.describeConfigs(asked)
+      if (resources[0]?.configEntries[0]?.configValue === value) return sleep(100)
+      await sleep(20)
+    }
+    throw new Error(`${topic}: ${name} did not become ${value}`)
+  })
 }

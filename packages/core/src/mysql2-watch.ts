@@ -26,6 +26,8 @@ const deadlock = 1213
 // What rolls a whole transaction back too, on some servers or by some settings.
 const mayRollBack: ReadonlySet<number> = new Set([1020, 1205, 1206])
 
+const quoted = /'(?:[^'\\]|\\[\s\S])*'|"(?:[^"\\]|\\[\s\S])*"|`[^`]*`/g
+
 const watches = new WeakMap<object, ConnectionWatch>()
 
 /**
@@ -128,7 +130,7 @@ export class ConnectionWatch {
       if (status !== undefined) this.#told(status, sql)
     }
     if (isSeveral && !/^\s*call\b/i.test(sql))
-      for (const text of sql.split(';').slice(1)) {
+      for (const text of sql.replaceAll(quoted, "''").split(';').slice(1)) {
         const control = controlOf(text)
         if (control !== undefined) this.#controlled(control)
       }

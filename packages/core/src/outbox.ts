@@ -7,9 +7,9 @@ import { insertEvents, lockKeyStatement, type DuplicatePolicy } from './insert.j
 import type { BigIntPolicy } from './json.js'
 import { rejectUnknownKeys } from './known-keys.js'
 import { prepareEvents, type PreparedEvent, type PrepareOptions } from './prepare.js'
-import type { Dialect } from './statement.js'
+import type { Dialect, SqlStatement } from './statement.js'
 import { resolveTable, type OutboxTable, type TableOptions } from './table.js'
-import { explained } from './transaction-errors.js'
+import { explained, explainedLargeInsert } from './transaction-errors.js'
 import type { TransactionScope } from './transaction.js'
 import { UnbrokenProof } from './unbroken.js'
 
@@ -134,7 +134,7 @@ export class Outbox {
       this.onDuplicate,
       keepsBackslashes,
     ))
-      await executor.execute(statement)
+      await execute(executor, statement)
   }
 
   /** For handles whose end nobody can see: checks, then starts the INSERT at once. */
@@ -168,6 +168,18 @@ export class Outbox {
     const scopes = new Set(events.map(scopeOf).filter((scope) => scope !== null))
     // Sorted, so that two transactions with the same keys cannot wait for each other.
     for (const scope of [...scopes].sort()) await executor.execute(lockKeyStatement(scope))
+  }
+}
+
+async function execute(executor: SqlExecutor, statement: SqlStatement): Promise<void> {
+  try {
+    await executor.execute(statement)
+  } catch (error) {
+    if (executor.dialect !== 'mysql') throw error
+    throw explainedLargeInsert(
+      error,
+      statement.values.reduce((sum, value) => sum + (value?.length ?? 0), 0),
+    )
   }
 }
 

@@ -16,6 +16,11 @@ const mysql = {
   noSavepoint: [[1305], /savepoint \S+ does not exist/i],
 } as const satisfies Record<string, readonly [readonly number[], RegExp]>
 
+const disconnected = /EPIPE|ECONNRESET|PROTOCOL_CONNECTION_LOST|connection lost|socket has unexpectedly/i
+const large = 1_000_000
+const tooLargeHelp =
+  "The server's max_allowed_packet bounds a statement, in which quotes and backslashes of a payload count twice, and so do bytes and text that is not ASCII. Raise it, or store the content elsewhere and emit a reference."
+
 /** Says what to do about the failures of our INSERT that have a known cure; every other error is the ORM's own. */
 export function explained(error: unknown): unknown {
   if (is(error, 'noSavepoint'))
@@ -46,7 +51,7 @@ export function explained(error: unknown): unknown {
   if (is(error, 'tooLarge'))
     return failedInsert(
       error,
-      "The event is larger than the server's max_allowed_packet, and the server has closed the connection. In the statement quotes and backslashes of a payload count twice, and so do bytes and text that is not ASCII. Raise max_allowed_packet, or store the content elsewhere and emit a reference.",
+      `The event is larger than the server takes, which has closed the connection. ${tooLargeHelp}`,
     )
   if (is(error, 'tooLong'))
     return failedInsert(
@@ -54,6 +59,15 @@ export function explained(error: unknown): unknown {
       'A column of the outbox table is too small for the event, or has another character set than utf8mb4. Compare the table with createTablesSql().',
     )
   return error
+}
+
+/** While it still receives what it has refused, the server closes the connection: that may be all that is heard. */
+export function explainedLargeInsert(error: unknown, characters: number): unknown {
+  if (characters < large || !says(error, disconnected)) return error
+  return failedInsert(
+    error,
+    `The connection broke while an INSERT of ${characters} characters was sent. ${tooLargeHelp}`,
+  )
 }
 
 function failedInsert(cause: unknown, message: string): OutboxError {

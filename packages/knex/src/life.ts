@@ -19,13 +19,16 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
     EndMethod,
     EndMethod,
   ]
-  const outcome = settleScope(unit, scope)
+  /** Why it is rolled back. Knex reports a ROLLBACK that fails on a broken connection instead. */
+  let reason: unknown
+  const outcome = settleScope(unit, scope, () => reason)
   let committing: Promise<unknown> | undefined
 
   const flushAndFinish = async (finish: EndMethod, undo: EndMethod, value: unknown): Promise<unknown> => {
     try {
       await scope.beforeCommit()
     } catch (error) {
+      reason ??= error
       // In the promise form nobody else would: the connection would stay in its transaction, with its row locks.
       await undo(opened.connection, error)
       throw error
@@ -52,7 +55,8 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
       // Whichever came first wins, as in Knex.
       if (committing !== undefined && !unit.isCompleted()) await committing.catch(() => {})
       try {
-        return await undo(connection, scope.errorOfRollback(error))
+        reason ??= scope.errorOfRollback(error)
+        return await undo(connection, reason)
       } finally {
         scope.rolledBack()
       }
@@ -80,7 +84,11 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
 }
 
 /** Ends the scope with the transaction, which settles only after the hooks; the connection is free by then. */
-function settleScope(unit: KnexTransaction, scope: TransactionScope): Promise<unknown> {
+function settleScope(
+  unit: KnexTransaction,
+  scope: TransactionScope,
+  reason: () => unknown,
+): Promise<unknown> {
   const outcome = Promise.resolve(unit).then(
     async (value) => {
       // Does nothing after a rollback: Knex resolves then as well when rollback() was given no error.
@@ -89,7 +97,7 @@ function settleScope(unit: KnexTransaction, scope: TransactionScope): Promise<un
     },
     (error: unknown) => {
       scope.rolledBack()
-      throw error
+      throw reason() ?? error
     },
   )
   // oxlint-disable-next-line unicorn/no-thenable -- Knex' transaction is one

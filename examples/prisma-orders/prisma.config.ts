@@ -1,3 +1,5 @@
 import { defineConfig } from 'prisma/config'
 
-export default defineConfig({ schema: 'prisma/schema.prisma' })
+const onMysql = process.env['DATABASE_URL']?.startsWith('mysql:')
+
+export default defineConfig({ schema: onMysql ? 'prisma/mysql.prisma' : 'prisma/schema.prisma' })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Dialect } from '@outboxkit/core'
 import { root, runCommand, startProgram, type Program } from './processes.js'
 
 export const orms = ['prisma', 'drizzle', 'knex'] as const
@@ -16,16 +17,15 @@ export interface Application {
 const folder = (orm: Orm): string => join(root, 'examples', `${orm}-orders`)
 
 /** Prisma's client is generated code; made when it is missing or the schema has changed. */
-export async function generatePrismaClient(): Promise<void> {
+export async function generatePrismaClient(dialect: Dialect): Promise<void> {
   const example = folder('prisma')
+  const schema = join(example, 'prisma', dialect === 'mysql' ? 'mysql.prisma' : 'schema.prisma')
   const version = readFileSync(join(root, 'node_modules/prisma/package.json'))
-  const wanted = createHash('sha256')
-    .update(readFileSync(join(example, 'prisma/schema.prisma')))
-    .update(version)
-    .digest('hex')
-  const stamp = join(example, 'src/generated/stamp')
+  const wanted = createHash('sha256').update(readFileSync(schema)).update(version).digest('hex')
+  const stamp = join(example, 'src/generated', dialect, 'stamp')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
-  await runCommand(process.execPath, [join(root, 'node_modules/prisma/build/index.js'), 'generate'], {
+  const cli = join(root, 'node_modules/prisma/build/index.js')
+  await runCommand(process.execPath, [cli, 'generate', '--schema', schema], {
     cwd: example,
     // `generate` needs no schema engine; without this the CLI would look for one on the network.
     env: {

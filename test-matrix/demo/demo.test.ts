@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -57,26 +57,31 @@ const resultOf = (stdout: string): DemoResult =>
   JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as DemoResult
 
 describe('npm run demo', () => {
-  it('--json: every event of three ORMs arrives, in order, through a kill -9 and a take-over', async () => {
-    const { code, stdout, stderr } = await demo('--json')
-    expect(code, stderr).toBe(0)
-    const result = resultOf(stdout)
-    expect(Object.keys(result)).toEqual(['database', 'kafka', 'orms', 'latencyMs', 'seconds'])
-    const { kafka, orms, latencyMs } = result
-    expect(kafka).toBe(inject('kafkaBrokers'))
-    expect(Object.keys(orms)).toEqual(['prisma', 'drizzle', 'knex'])
-    for (const counts of Object.values(orms)) {
-      expect(Object.keys(counts)).toEqual(countNames)
-      expect(counts).toMatchObject({ lost: 0, phantom: 0, misordered: 0, received: counts['emitted'] })
-      expect(counts['emitted']).toBeGreaterThanOrEqual(1000)
-      expect(counts['rolledBack']).toBeGreaterThanOrEqual(200)
-    }
-    expect(latencyMs.p99).toBeGreaterThanOrEqual(latencyMs.p50)
-  })
+  it.each(['postgres', 'mysql'])(
+    '%s, --json: every event of three ORMs arrives, in order, through a kill -9 and a take-over',
+    async (database) => {
+      const { code, stdout, stderr } = await demo('--json', '--database', database)
+      expect(code, stderr).toBe(0)
+      const result = resultOf(stdout)
+      expect(Object.keys(result)).toEqual(['database', 'kafka', 'orms', 'latencyMs', 'seconds'])
+      expect(result.database).toBe(database)
+      const { kafka, orms, latencyMs } = result
+      expect(kafka).toBe(inject('kafkaBrokers'))
+      expect(Object.keys(orms)).toEqual(['prisma', 'drizzle', 'knex'])
+      for (const counts of Object.values(orms)) {
+        expect(Object.keys(counts)).toEqual(countNames)
+        expect(counts).toMatchObject({ lost: 0, phantom: 0, misordered: 0, received: counts['emitted'] })
+        expect(counts['emitted']).toBeGreaterThanOrEqual(1000)
+        expect(counts['rolledBack']).toBeGreaterThanOrEqual(200)
+      }
+      expect(latencyMs.p99).toBeGreaterThanOrEqual(latencyMs.p50)
+    },
+  )
 
-  it('--broken-cursor: the same with the wrong reader shows the loss and fails', async () => {
-    const { code, stdout, stderr } = await demo('--json', '--broken-cursor')
+  it('mariadb, --broken-cursor: the same with the wrong reader shows the loss and fails', async () => {
+    const { code, stdout, stderr } = await demo('--json', '--broken-cursor', '--database', 'mariadb')
     expect(code, stderr).toBe(1)
+    expect(resultOf(stdout).database).toBe('mariadb')
     const lost = Object.values(resultOf(stdout).orms).reduce((sum, counts) => sum + (counts['lost'] ?? 0), 0)
     expect(lost).toBeGreaterThan(0)
   })
@@ -89,6 +94,18 @@ describe('npm run demo', () => {
       expect(stderr).toContain('usage: npm run demo')
     },
   )
+
+  it('a service that dies: the demo says so and ends', async () => {
+    const started = start('--kafka', 'memory')
+    await started.until('A bank transfer')
+    const children = execFileSync('ps', ['-o', 'pid=,args=', '--ppid', String(started.child.pid)]).toString()
+    const pid = /^ *(\d+) .*drizzle-orders/m.exec(children)?.[1]
+    expect(pid, children).toBeDefined()
+    process.kill(Number(pid), 'SIGKILL')
+    const { code, stdout, stderr } = await started.ended
+    expect(code, stdout).toBe(1)
+    expect(stderr).toMatch(/ECONNREFUSED|ECONNRESET|socket hang up/)
+  })
 
   it('--kafka memory --keep: runs without Kafka, says so, stays, and ends cleanly on Ctrl-C', async () => {
     const started = start('--kafka', 'memory', '--keep', '--json')

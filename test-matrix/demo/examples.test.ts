@@ -3,8 +3,9 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, inject, it } from 'vitest'
-import { freshSchema, readTopic } from '../services/test-context.js'
+import { freshDatabase, freshSchema, readTopic } from '../services/test-context.js'
 import { generatePrismaClient, orms, type Orm } from './applications.js'
+import { databases, type DatabaseName } from './databases.js'
 import { root } from './processes.js'
 
 const topic = 'outbox.event.account'
@@ -27,13 +28,32 @@ function run(
   return { output: () => output, ended, interrupt: () => child.kill('SIGINT') }
 }
 
-describe.each(orms)('examples/%s-orders, as its README says', (orm) => {
+interface Place extends AsyncDisposable {
+  readonly url: string
+  query(text: string): Promise<{ n: string | number }[]>
+}
+
+async function placeFor(orm: Orm, database: DatabaseName): Promise<Place> {
+  const prefix = `example_${orm}`
+  if (database !== 'postgres')
+    return freshDatabase(inject(database === 'mysql' ? 'mysqlUrl' : 'mariadbUrl'), prefix)
+  const place = await freshSchema(inject('postgresUrl'), prefix)
+  // Prisma qualifies its models with a schema of its own.
+  return orm === 'prisma' ? { ...place, url: `${place.url}&schema=${place.schema}` } : place
+}
+
+const cases = [
+  ...orms.map((orm) => [orm, 'postgres'] as const),
+  ['prisma', 'mysql'],
+  ['drizzle', 'mariadb'],
+  ['knex', 'mysql'],
+] as const
+
+describe.each(cases)('examples/%s-orders on %s, as its README says', (orm, database) => {
   it('set up (twice), started, used with curl and ended by one Ctrl-C', async () => {
-    await generatePrismaClient()
-    await using stage = await freshSchema(inject('postgresUrl'), `example_${orm}`)
-    // Prisma qualifies its models with a schema of its own.
-    const databaseUrl = orm === 'prisma' ? `${stage.url}&schema=${stage.schema}` : stage.url
-    const env = { DATABASE_URL: databaseUrl, KAFKA_BROKERS: inject('kafkaBrokers'), PORT: '0' }
+    await generatePrismaClient(databases[database].dialect)
+    await using place = await placeFor(orm, database)
+    const env = { DATABASE_URL: place.url, KAFKA_BROKERS: inject('kafkaBrokers'), PORT: '0' }
     for (const expected of ['', 'The tables are there already.\n']) {
       const setup = run(orm, 'setup.ts', env)
       expect(await setup.ended, setup.output()).toBe(0)
@@ -55,8 +75,7 @@ describe.each(orms)('examples/%s-orders, as its README says', (orm) => {
     expect((await post(`/orders/${id}/cancel`)).status).toBe(200)
     expect((await post(`/orders/${id}/cancel`)).status).toBe(409)
     await until(
-      async () =>
-        (await stage.query<{ n: string }>('select count(*) as n from outbox'))[0]?.n === '0' || undefined,
+      async () => String((await place.query('select count(*) as n from outbox'))[0]?.n) === '0' || undefined,
       main.output,
     )
     main.interrupt()

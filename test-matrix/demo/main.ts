@@ -1,15 +1,10 @@
 // npm run demo: three applications, three ORMs, one outbox, a relay that is killed - counted.
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  checkHistory,
-  readLeft,
-  waitUntilDrained,
-  type FaultRecord,
-  type LedgerPlace,
-} from '../checker/index.js'
+import { checkHistory, readLeft, waitUntilDrained, type FaultRecord } from '../checker/index.js'
 import { createTables, generatePrismaClient, startApplications, type Application } from './applications.js'
+import { databases, placeAt } from './databases.js'
 import { latencyOf, type Outage } from './latency.js'
-import { ledgerSql, query, readChanges } from './ledger.js'
+import { createLedger, readChanges } from './ledger.js'
 import { readOptions, usage, UsageError, type DemoOptions } from './options.js'
 import { jsonLine, printResult, Screen, type Result } from './print.js'
 import { startProgram, stopPrograms, type Program } from './processes.js'
@@ -17,7 +12,6 @@ import { chooseKafka, setStage, type Stage } from './stage.js'
 import { printTopic } from './topics.js'
 import { Traffic } from './traffic.js'
 
-const place: LedgerPlace = { schema: 'public', outbox: 'outbox' }
 const slowBankMs = 10_000
 const plan = { committed: 1000, rolledBack: 200, accounts: 50, writers: 16, spreadMs: 18_000 }
 const screen = new Screen()
@@ -41,15 +35,18 @@ async function main(): Promise<number> {
       'WITHOUT KAFKA: the topic is in memory. Install Java 17 and Maven, or Docker, to see it with a real Kafka.',
     )
   screen.step(
-    `Starting a PostgreSQL and ${kafka === 'memory' ? 'a topic' : `a Kafka (${kafka})`}; the first time they are downloaded …`,
+    `Starting ${databases[options.database].title} and ${kafka === 'memory' ? 'a topic' : `a Kafka (${kafka})`}; the first time they are downloaded …`,
   )
-  const [stage] = await Promise.all([setStage(kafka), generatePrismaClient()])
+  const [stage] = await Promise.all([
+    setStage(options.database, kafka),
+    generatePrismaClient(databases[options.database].dialect),
+  ])
   cleanUp.add(() => stage.end())
   try {
     screen.step(stage.description)
     const result = await perform(stage, options, started)
     if (!options.json) printResult(result)
-    if (options.keep) await keep(stage)
+    if (options.keep) await keep(stage, options)
     // The last line, whatever was printed before.
     if (options.json) console.log(jsonLine(result))
     return result.report.failures.length === 0 ? 0 : 1
@@ -61,24 +58,26 @@ async function main(): Promise<number> {
 
 /** The play itself. */
 async function perform(stage: Stage, options: DemoOptions, started: number): Promise<Result> {
-  await createTables(stage.databaseUrl)
-  for (const statement of ledgerSql) await query(stage.databaseUrl, statement)
+  const { databaseUrl } = stage
+  const place = placeAt(databaseUrl)
+  await createTables(databaseUrl)
+  await createLedger(options.database, databaseUrl)
   const relays = await startRelays(stage, options.brokenCursor)
   screen.step(
     `Two relays: one owns the outbox, one stands by${options.brokenCursor ? '. Both read with the BROKEN cursor (position > last)' : ''}`,
   )
   const arrivals = new Map<string, number>()
   const endWatch = await stage.topic.watch((id, at) => arrivals.has(id) || arrivals.set(id, at))
-  const applications = await startApplications(stage.databaseUrl, slowBankMs)
+  const applications = await startApplications(databaseUrl, slowBankMs)
   screen.step('Three order services: Prisma, Drizzle, Knex. 16 customers, 50 accounts, one outbox')
   try {
     const { attempts, faults, outage } = await performTraffic(applications, relays, options.seed)
     screen.step('Traffic is over; waiting for the outbox to run dry')
-    await waitUntilDrained(stage.databaseUrl, place, options.brokenCursor ? 5000 : 60_000)
+    await waitUntilDrained(databaseUrl, place, options.brokenCursor ? 5000 : 60_000)
     screen.step('Counting: the ledger in the database against the topic')
     const [ledger, left, dump] = await Promise.all([
-      readChanges(stage.databaseUrl),
-      readLeft(stage.databaseUrl, place),
+      readChanges(options.database, databaseUrl),
+      readLeft(databaseUrl, place),
       stage.topic.dump(),
     ])
     const report = checkHistory(
@@ -126,15 +125,16 @@ async function performTraffic(
 ): Promise<{ attempts: Traffic['attempts']; faults: FaultRecord[]; outage: Outage }> {
   const traffic = new Traffic(applications, { ...plan, seed })
   const running = traffic.run(interrupted.signal)
+  let over = false
   // Whoever waits for it hears of a failure; until then it must not end the process.
-  running.catch(() => {})
+  running.catch(() => {}).finally(() => (over = true))
   const ticking = setInterval(() => screen.progress(`${traffic.committed} of ${traffic.planned} orders`), 200)
   try {
     await sleep(1000)
     screen.step('A bank transfer keeps its transaction, and an early position, open for ten seconds')
     const slow = traffic.slowOrder('drizzle')
     slow.catch(() => {})
-    await Promise.race([running, until(() => traffic.committed > traffic.planned * 0.5)])
+    await Promise.race([running, until(() => over || traffic.committed > traffic.planned * 0.5)])
     const from = Date.now()
     await owner.stop('SIGKILL')
     screen.step(`kill -9 of the relay that owns the outbox, after ${traffic.committed} orders`)
@@ -159,10 +159,10 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 /** Leaves everything running until Ctrl-C. */
-async function keep(stage: Stage): Promise<void> {
+async function keep(stage: Stage, { database }: DemoOptions): Promise<void> {
   console.error(`
 Everything is still running. Look around:
-  psql ${stage.databaseUrl} -c 'table orders' -c 'table outbox' -c 'table outbox_lease'
+  ${databases[database].lookAround(stage.databaseClient)}
 ${stage.kafka === 'memory' ? '' : `  npm run demo -- --watch ${stage.topicAddress.split(',')[0]}/${stage.topic.name}\n`}  emit something yourself: DATABASE_URL=${stage.databaseUrl} npm run service -w @outboxkit/example-knex-orders
                            curl -d '{"accountId":"me","total":5,"payment":"card"}' http://127.0.0.1:3000/orders
 Ctrl-C ends it all.`)

@@ -1,11 +1,12 @@
 import { parseArgs } from 'node:util'
+import { databaseNames, type DatabaseName } from './databases.js'
 
 export interface DemoOptions {
   readonly help: boolean
   readonly json: boolean
   readonly keep: boolean
   readonly brokenCursor: boolean
-  readonly database: 'postgres'
+  readonly database: DatabaseName
   /** `undefined`: KAFKA_BROKERS, else Docker, else Java, else memory. */
   readonly kafka: string | undefined
   readonly watch: string | undefined
@@ -16,7 +17,7 @@ export const usage = `usage: npm run demo -- [options]
 
   --broken-cursor          run the relay with the reader that most hand-written relays have; loses events, exits 1
   --kafka java|docker|memory|HOST:PORT   which Kafka (default: KAFKA_BROKERS, else Docker, else Java, else memory)
-  --database postgres      the database (MySQL and MariaDB are not there yet)
+  --database postgres|mysql|mariadb      which database (default: postgres)
   --json                   print the result as JSON, as the last line
   --keep                   leave everything running afterwards, until Ctrl-C
   --watch HOST:PORT[/TOPIC]  only print what arrives on the topic of a demo that was kept running
@@ -40,8 +41,9 @@ export function readOptions(args: readonly string[]): DemoOptions {
       seed: { type: 'string', default: '7' },
     },
   })
-  if (values.database !== 'postgres')
-    throw new UsageError(`--database ${values.database}: this version has postgres only.`)
+  const database = databaseNames.find((name) => name === values.database)
+  if (database === undefined)
+    throw new UsageError(`--database ${values.database}: ${databaseNames.join(', ')}.`)
   const kafka = values.kafka
   if (kafka !== undefined && !['java', 'docker', 'memory'].includes(kafka) && !/:\d+$/.test(kafka))
     throw new UsageError(`--kafka ${kafka}: java, docker, memory or HOST:PORT.`)
@@ -52,7 +54,7 @@ export function readOptions(args: readonly string[]): DemoOptions {
     json: values.json,
     keep: values.keep,
     brokenCursor: values['broken-cursor'],
-    database: values.database,
+    database,
     kafka,
     watch: values.watch,
     seed,

@@ -10,6 +10,8 @@ export interface Program {
   readonly child: ChildProcess
   /** Resolves with the first line that contains `text`, also one that came before. Rejects when the program ends first. */
   waitFor(text: string): Promise<string>
+  /** The last lines that it printed. */
+  lastLines(): string
   stop(signal?: NodeJS.Signals): Promise<void>
 }
 
@@ -44,8 +46,10 @@ export function startProgram(
     running.delete(child)
     wake()
   })
+  const lastLines = (): string => lines.slice(-20).join('\n')
   const program: Program = {
     child,
+    lastLines,
     waitFor: (text) =>
       new Promise((resolve, reject) => {
         const look = (): void => {
@@ -53,7 +57,7 @@ export function startProgram(
           if (line === undefined && running.has(child)) return
           watchers.delete(look)
           if (line !== undefined) resolve(line)
-          else reject(new Error(`${file} ended before it said '${text}':\n${lines.slice(-20).join('\n')}`))
+          else reject(new Error(`${file} ended before it said '${text}':\n${lastLines()}`))
         }
         watchers.add(look)
         look()

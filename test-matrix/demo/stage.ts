@@ -1,13 +1,16 @@
 import { spawnSync } from 'node:child_process'
 import { startKafka } from '../services/kafka.js'
-import { startPostgres } from '../services/postgres.js'
-import { startProgram } from './processes.js'
+import { services } from '../services/service.js'
 import { createTopic } from '../services/test-context.js'
+import type { DatabaseName } from './databases.js'
+import { startProgram } from './processes.js'
 import { kafkaTopic, memoryTopic, partitions, type Topic } from './topics.js'
 
 /** The servers of a run. */
 export interface Stage {
   readonly databaseUrl: string
+  /** How the database's own client reaches it. */
+  readonly databaseClient: string
   /** What the relay is told: brokers, or `memory:URL`. */
   readonly topicAddress: string
   readonly topic: Topic
@@ -38,27 +41,30 @@ export function chooseKafka(wanted: string | undefined): string {
   return has('java', '-version') && has('mvn', '--version') ? 'java' : 'memory'
 }
 
-export async function setStage(kafka: string): Promise<Stage> {
+/** Always servers of its own, never one that others use. */
+export async function setStage(databaseName: DatabaseName, kafka: string): Promise<Stage> {
   // Where the broker runs decides where the database runs.
   if (kafka === 'java') process.env['OUTBOXKIT_SERVICES'] = 'local'
   if (kafka === 'docker') {
     if (!has('docker', 'info')) throw new Error('--kafka docker: no Docker engine answers.')
     process.env['OUTBOXKIT_SERVICES'] = 'docker'
   }
-  const [postgres, topic] = await Promise.allSettled([startPostgres({ major: 18 }), startTopic(kafka)])
-  if (postgres.status === 'rejected' || topic.status === 'rejected') {
-    if (postgres.status === 'fulfilled') await postgres.value.remove()
+  const service = services[databaseName]
+  const [database, topic] = await Promise.allSettled([service.start(), startTopic(kafka)])
+  if (database.status === 'rejected' || topic.status === 'rejected') {
+    if (database.status === 'fulfilled') await database.value.stop()
     if (topic.status === 'fulfilled') await topic.value.end()
     throw (
-      postgres.status === 'rejected' ? postgres.reason : (topic as PromiseRejectedResult).reason
+      database.status === 'rejected' ? database.reason : (topic as PromiseRejectedResult).reason
     ) as Error
   }
   return {
     ...topic.value,
-    databaseUrl: postgres.value.url,
-    description: `PostgreSQL ${postgres.value.version}, ${topic.value.name}`,
+    databaseUrl: database.value.address,
+    databaseClient: database.value.hint,
+    description: `${service.title} ${database.value.version}, ${topic.value.name}`,
     end: async () => {
-      await Promise.all([topic.value.end(), postgres.value.remove()])
+      await Promise.all([topic.value.end(), database.value.stop()])
     },
   }
 }

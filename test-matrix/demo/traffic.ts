@@ -113,15 +113,13 @@ export class Traffic {
     })
     this.#note(application.orm, status)
     if (status === 201) this.#committed(body)
-    else if (status !== 402)
-      throw new Error(`${application.orm}: POST /orders answered ${status}: ${JSON.stringify(body)}`)
+    else if (status !== 402) throw unexpected(application, 'POST /orders', status)
   }
 
   async #cancel(application: Application): Promise<void> {
     const [id] = this.#orders.splice(Math.floor(this.#random() * this.#orders.length), 1)
     const { status, body } = await this.#post(`${application.url}/orders/${id}/cancel`)
-    if (status !== 200)
-      throw new Error(`${application.orm}: cancelling answered ${status}: ${JSON.stringify(body)}`)
+    if (status !== 200) throw unexpected(application, 'cancelling', status)
     this.#note(application.orm, status)
     this.#committed(body, false)
   }
@@ -176,6 +174,9 @@ export class Traffic {
     })
   }
 }
+
+const unexpected = ({ orm, program }: Application, what: string, status: number): Error =>
+  new Error(`${orm}: ${what} answered ${status}. The service's last lines:\n${program.lastLines()}`)
 
 /** A small seeded generator (mulberry32), so that a run can be repeated. */
 function seeded(seed: number): () => number {

@@ -15,8 +15,13 @@ export interface Order {
   channel: string
 }
 
+// Under MySQL's default, REPEATABLE READ, MariaDB 11.6 and newer refuses to change a row that somebody changed since
+// our first read.
+const readCommitted = { isolationLevel: 'read committed' } as const
+
 /** The order and its event are written together, or not at all: a declined payment takes both back. */
-export function placeOrder(accountId: string, total: number, payment: PaymentMethod): Promise<Order> {
+export async function placeOrder(accountId: string, total: number, payment: PaymentMethod): Promise<Order> {
+  await openAccount(accountId)
   return db.transaction(async (trx) => {
     const version = await nextVersion(trx, accountId)
     const order: Order = {
@@ -35,7 +40,7 @@ export function placeOrder(accountId: string, total: number, payment: PaymentMet
     })
     await charge(payment)
     return order
-  })
+  }, readCommitted)
 }
 
 /** `undefined`: there is no such order, or it was cancelled before. */
@@ -44,18 +49,21 @@ export function cancelOrder(id: string): Promise<Order | undefined> {
     const found = await trx<Order>('orders').where({ id }).first()
     if (found === undefined) return undefined
     const version = await nextVersion(trx, found.account_id)
-    const [order] = await trx<Order>('orders')
-      .where({ id, status: 'placed' })
-      .update({ status: 'cancelled', version, channel })
-      .returning('*')
-    if (order === undefined) return undefined
+    const change = { status: 'cancelled', version, channel } as const
+    const changed = await trx<Order>('orders').where({ id, status: 'placed' }).update(change)
+    if (changed === 0) return undefined
     await trx.emit({
       type: 'order.cancelled',
-      aggregateId: order.account_id,
+      aggregateId: found.account_id,
       payload: { orderId: id, version, channel },
     })
-    return order
-  })
+    return { ...found, ...change }
+  }, readCommitted)
+}
+
+/** In a statement of its own: two transactions that both insert an account's first row can deadlock on MySQL. */
+async function openAccount(id: string): Promise<void> {
+  await db('accounts').insert({ id, version: 0 }).onConflict('id').ignore()
 }
 
 /**
@@ -63,11 +71,7 @@ export function cancelOrder(id: string): Promise<Order | undefined> {
  * puts the events of an account into the order of its changes.
  */
 async function nextVersion(trx: Tx, accountId: string): Promise<number> {
-  const [account] = await trx('accounts')
-    .insert({ id: accountId, version: 1 })
-    .onConflict('id')
-    .merge({ version: trx.raw('accounts.version + 1') })
-    .returning<{ version: number }[]>('version')
-  if (account === undefined) throw new Error(`account ${accountId} was not written`)
+  await trx('accounts').where({ id: accountId }).increment('version')
+  const account = await trx('accounts').where({ id: accountId }).first<{ version: number }>('version')
   return account.version
 }

@@ -1,12 +1,13 @@
 import { kafkaPublisher } from '@outboxkit/kafka'
 import { kafkajs } from '@outboxkit/kafka/kafkajs'
 import { createRelay } from '@outboxkit/relay'
+import { mysqlSource } from '@outboxkit/relay/mysql'
 import { postgresSource } from '@outboxkit/relay/postgres'
-import { brokers, databaseUrl } from './config.js'
+import { brokers, database, databaseUrl } from './config.js'
 
 // Start it twice: the second one stands by, and takes over when the first one dies.
 const relay = createRelay({
-  source: postgresSource({ url: databaseUrl }),
+  source: database === 'mysql' ? mysqlSource({ url: databaseUrl }) : postgresSource({ url: databaseUrl }),
   publisher: kafkaPublisher({
     driver: kafkajs({ brokers, clientId: 'orders-relay' }),
     createTopics: { partitions: 3, replicationFactor: 1 },

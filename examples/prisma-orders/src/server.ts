@@ -1,6 +1,5 @@
 import { createServer, type IncomingMessage } from 'node:http'
-import { close } from './db.js'
-import { cancelOrder, placeOrder } from './orders.js'
+import { cancelOrder, close, placeOrder } from './database.js'
 import { PaymentDeclined, type PaymentMethod } from './payment.js'
 
 interface OrderRequest {

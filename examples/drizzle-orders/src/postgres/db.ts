@@ -1,8 +1,8 @@
 import { withOutbox } from '@outboxkit/drizzle'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import pg from 'pg'
-import { databaseUrl } from './config.js'
-import { events } from './events.js'
+import { databaseUrl } from '../config.js'
+import { events } from '../events.js'
 
 const pool = new pg.Pool({ connectionString: databaseUrl, max: 10 })
 // A connection that breaks would end the process otherwise: pg reports it as an event of the pool or the client.

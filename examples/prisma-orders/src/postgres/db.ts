@@ -1,8 +1,8 @@
 import { withOutbox } from '@outboxkit/prisma'
 import { PrismaPg } from '@prisma/adapter-pg'
-import { databaseUrl } from './config.js'
-import { events } from './events.js'
-import { PrismaClient } from './generated/client.js'
+import { databaseUrl } from '../config.js'
+import { events } from '../events.js'
+import { PrismaClient } from '../generated/postgres/client.js'
 
 const schema = new URL(databaseUrl).searchParams.get('schema') ?? undefined
 const adapter = new PrismaPg(

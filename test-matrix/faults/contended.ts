@@ -1,15 +1,21 @@
 import { expect } from 'vitest'
 import type { Report } from '../checker/index.js'
+import type { RelayConfig } from '../workload/relay-config.js'
 import { isLong, openStage, seedOr, type DatabaseName } from './stage.js'
 
 /**
  * Faults 1, 17 and 48: many writers on few keys, transactions that hold an early position for seconds, a transaction
  * that writes elsewhere; meanwhile owners are killed, restarted, and replaced by a standby.
  */
-export async function contended(on: DatabaseName, events: number, kills: number): Promise<Report> {
+export async function contended(
+  on: DatabaseName,
+  events: number,
+  kills: number,
+  relay: Partial<RelayConfig> = {},
+): Promise<Report> {
   await using stage = await openStage({ on, seed: seedOr(48) })
-  await stage.relay('a').waitFor('owner')
-  await stage.relay('b').waitFor('standby')
+  await stage.relay('a', relay).waitFor('owner')
+  await stage.relay('b', relay).waitFor('standby')
   await stage.write(
     { events, holders: 5, holdMs: isLong ? [5_000, 30_000] : [5_000, 8_000], thinkMs: 12 },
     async () => {
@@ -18,7 +24,7 @@ export async function contended(on: DatabaseName, events: number, kills: number)
         const owner = await stage.owner()
         await stage.kill9(owner)
         // The killed one comes back, as the new standby.
-        stage.relay(`${owner.name.slice(0, 1)}${index}`)
+        stage.relay(`${owner.name.slice(0, 1)}${index}`, relay)
         expect((await stage.owner()).name).not.toBe(owner.name)
       }
     },

@@ -28,7 +28,7 @@ export class RelayChild {
     this.name = name
     const databaseUrl = databaseAt(config.databaseUrl).relayUrl(config.databaseUrl, config.schema)
     const argument = JSON.stringify({ ...config, databaseUrl })
-    this.#child = spawn(process.execPath, ['--import', 'tsx', script, argument], {
+    this.#child = spawn(config.node ?? process.execPath, ['--import', 'tsx', script, argument], {
       cwd: root,
       stdio: ['pipe', 'pipe', 'pipe'],
     })

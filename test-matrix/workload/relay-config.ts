@@ -13,9 +13,16 @@ export interface RelayConfig {
   /** kill -9 of itself at the given occurrence of a point, counted from 1, and this long after it was reached. */
   readonly dieAt?: { readonly point: FaultPoint; readonly occurrence: number; readonly delayMs?: number }
   readonly maxBatchEvents?: number
+  /** Default kafkajs. */
+  readonly driver?: RelayDriver
+  /** The `node` that runs it; default: the one that runs the tests. */
+  readonly node?: string
   /** A wrong relay, planted to see it found. */
   readonly planted?: PlantedFault
 }
+
+/** The Kafka client behind the publisher. */
+export type RelayDriver = 'kafkajs' | 'platformatic' | 'confluent'
 
 /**
  * - `plain-cursor`: reads above the highest position only.

@@ -2,11 +2,11 @@ import { writeSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { cloudEvents } from '@outboxkit/core'
 import { kafkaPublisher } from '@outboxkit/kafka'
-import { kafkajs } from '@outboxkit/kafka/kafkajs'
 import { createRelay, type FaultPoint } from '@outboxkit/relay'
 import { relaySource } from './databases/relay-source.js'
 import { plantedPublisher } from './planted.js'
 import type { RelayConfig, RelayState } from './relay-config.js'
+import { relayDriver } from './relay-driver.js'
 
 /**
  * One relay in a process of its own, so that kill -9 and SIGSTOP are real. Its configuration is the only argument,
@@ -37,7 +37,7 @@ const relay = createRelay({
   publisher: plantedPublisher(
     config.planted,
     kafkaPublisher({
-      driver: kafkajs({ brokers: [...config.brokers] }),
+      driver: await relayDriver(config),
       topic: config.topic,
       envelope: cloudEvents({ source: config.source }),
       publishTimeoutMs,

@@ -1,10 +1,14 @@
+import { PollSource, type PollingSource } from '../polling-source.js'
+import { MysqlBackend } from './backend.js'
 import { resolveOptions, type MysqlSourceOptions } from './options.js'
-import { PollSource, type MysqlSource } from './poll-source.js'
+import type { ReaderStats } from './reader.js'
 
 export type { MysqlPool } from './connection.js'
 export type { MysqlSourceInternals, MysqlSourceOptions } from './options.js'
-export type { MysqlSource } from './poll-source.js'
-export type { ReaderStats } from './reader.js'
+export type { ReaderStats }
+
+/** A source on a table of MySQL or MariaDB that is polled. */
+export type MysqlSource = PollingSource<ReaderStats>
 
 /**
  * Reads an outbox table of MySQL (8.0.14 or newer) or MariaDB (10.6 or newer) by polling, in order and without a
@@ -15,5 +19,5 @@ export type { ReaderStats } from './reader.js'
  * database does not answer; neither ever contains the password.
  */
 export function mysqlSource(options: MysqlSourceOptions): MysqlSource {
-  return new PollSource(resolveOptions(options))
+  return new PollSource(new MysqlBackend(resolveOptions(options)))
 }

@@ -1,10 +1,14 @@
+import { PollSource, type PollingSource } from '../polling-source.js'
+import { PostgresBackend } from './backend.js'
 import { resolveOptions, type PostgresSourceOptions } from './options.js'
-import { PollSource, type PostgresSource } from './poll-source.js'
+import type { ReaderStats } from './reader.js'
 
 export type { PgPool, PgPoolClient } from './connection.js'
 export type { PostgresSourceInternals, PostgresSourceOptions } from './options.js'
-export type { PostgresSource } from './poll-source.js'
-export type { ReaderStats } from './reader.js'
+export type { ReaderStats }
+
+/** A source on a table of PostgreSQL that is polled. */
+export type PostgresSource = PollingSource<ReaderStats>
 
 /**
  * Reads an outbox table of PostgreSQL by polling, in order and without a saved cursor. Connects to nothing
@@ -15,5 +19,5 @@ export type { ReaderStats } from './reader.js'
  * database does not answer; neither ever contains the password.
  */
 export function postgresSource(options: PostgresSourceOptions): PostgresSource {
-  return new PollSource(resolveOptions(options))
+  return new PollSource(new PostgresBackend(resolveOptions(options)))
 }

@@ -1,6 +1,7 @@
 import { OutboxError, type StoredEvent } from '@outboxkit/core'
 import { Holes } from '../holes.js'
 import { lateWarning, Sweep, sweepPage } from '../sweep.js'
+import type { PollingReader } from '../polling-source.js'
 import type { Batch } from '../source.js'
 import type { Connection, RawRow } from './connection.js'
 import { toEvent, toHolders, toPosition, toSnapshot } from './decode.js'
@@ -49,7 +50,7 @@ interface Answer {
 const noteShare = 50
 
 /** Reads the outbox table in order, from its start; see `holes.ts` for the proof. Lives from open to close. */
-export class Reader {
+export class Reader implements PollingReader<ReaderStats> {
   readonly #connection: Connection
   readonly #options: ResolvedSourceOptions
   readonly #target: ReaderTarget

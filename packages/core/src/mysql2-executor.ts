@@ -1,5 +1,5 @@
 import type { SqlExecutor } from './executor.js'
-import type { ConnectionWatch } from './mysql2-watch.js'
+import { question, type ConnectionWatch } from './mysql2-watch.js'
 import { broken } from './transaction-errors.js'
 
 /** Where a transaction is on its connection. */
@@ -15,11 +15,11 @@ type Mysql2Members = Required<
 
 /**
  * The members of an executor that a watched connection of mysql2 answers. `watched` gives undefined while it is not
- * known, or when the driver is another one. `ask`: sends `do 0` on the handle.
+ * known, or when the driver is another one.
  */
 export function mysql2Members(
   watched: () => WatchedTransaction | undefined,
-  ask: () => Promise<unknown>,
+  execute: SqlExecutor['execute'],
 ): Mysql2Members {
   /** True, or undefined for: ask. */
   const known = ({ watch, epoch }: WatchedTransaction): true | undefined => {
@@ -40,7 +40,7 @@ export function mysql2Members(
       const transaction = watched()
       if (transaction === undefined) return undefined
       if (known(transaction) === true) return true
-      return ask().then(() => {
+      return execute({ strings: [question], values: [] }).then(() => {
         // Something else may be under way by now, which changes nothing of what the answer has said.
         known(transaction)
         return true

@@ -22,6 +22,9 @@ const inTransaction = 0x0001
 const autocommit = 0x0002
 const noBackslashEscapes = 0x0200
 
+/** Asks the server for its status. */
+export const question = 'do 0'
+
 const deadlock = 1213
 // What rolls a whole transaction back too, on some servers or by some settings.
 const mayRollBack: ReadonlySet<number> = new Set([1020, 1205, 1206])
@@ -103,8 +106,9 @@ export class ConnectionWatch {
     const sql = textOf(command)
     const control = controlOf(sql)
     if (control !== undefined) this.#controlled(control)
-    this.#underWay += 1
-    let settled = false
+    // A question changes nothing. If it counted, two who ask at the same time would ask for ever.
+    let settled = sql === question
+    if (!settled) this.#underWay += 1
     const settle = (): void => {
       if (!settled) this.#underWay -= 1
       settled = true

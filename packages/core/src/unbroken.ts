@@ -8,12 +8,13 @@ const probe = 'outboxkit_probe'
 /**
  * MySQL and MariaDB: proves that a transaction is still the one that was opened. Where the adapter does not know it
  * for free, by savepoints, which every end of a transaction takes away: outside of a transaction SAVEPOINT is a
- * quiet nothing, and going back to it fails.
+ * quiet nothing, and its release fails.
  *
- *     first INSERT:  savepoint guard, rollback to guard  (nothing is in between: only shows that it is there)
- *     later ones:    savepoint probe, rollback to probe
+ *     first INSERT:  savepoint guard, savepoint probe, release probe
+ *     later ones:    savepoint probe, release probe
  *     COMMIT:        release guard
  *
+ * Never ROLLBACK TO: it would undo what other branches of the application have sent in between.
  * One for each scope. A nested transaction that ends takes its own guard with it.
  */
 export class UnbrokenProof {
@@ -30,16 +31,14 @@ export class UnbrokenProof {
   /** Throws when an INSERT sent now would be committed on its own. `answer`: of an executor that was asked already. */
   async beforeInsert(answer = this.#ask('insert')): Promise<void> {
     if (await this.#isKnown(answer)) return
-    if (this.#isGuarded) return this.#prove(probe)
-    await this.#prove(this.#guard)
-    this.#isGuarded = true
+    if (this.#isGuarded) return this.#prove()
+    await this.#setGuard()
   }
 
   /** After a nested transaction that has inserted: its own proof has gone with its savepoint. */
   async afterNested(): Promise<void> {
     if (this.#isGuarded || (await this.#isKnown(this.#ask('insert')))) return
-    await this.#prove(this.#guard)
-    this.#isGuarded = true
+    await this.#setGuard()
   }
 
   /** Throws when a COMMIT sent now would not commit everything. */
@@ -48,7 +47,7 @@ export class UnbrokenProof {
     if (executor.dialect !== 'mysql') return
     do {
       if (await this.#isKnown(this.#ask('commit'))) continue
-      if (!this.#isGuarded) return this.#prove(probe)
+      if (!this.#isGuarded) return this.#prove()
       this.#isGuarded = false
       return this.#run(`release savepoint ${this.#guard}`)
       // What is under way may still fail.
@@ -67,9 +66,15 @@ export class UnbrokenProof {
     }
   }
 
-  async #prove(savepoint: string): Promise<void> {
-    await this.#run(`savepoint ${savepoint}`)
-    await this.#run(`rollback to savepoint ${savepoint}`)
+  async #setGuard(): Promise<void> {
+    await this.#run(`savepoint ${this.#guard}`)
+    await this.#prove()
+    this.#isGuarded = true
+  }
+
+  async #prove(): Promise<void> {
+    await this.#run(`savepoint ${probe}`)
+    await this.#run(`release savepoint ${probe}`)
   }
 
   async #run(sql: string): Promise<void> {

@@ -85,8 +85,7 @@ export function executorOf(dialect: Dialect, opened: Opened, outer?: SqlExecutor
   const execute = async (statement: SqlStatement): Promise<unknown> =>
     opened.tx.execute(toSql(statement, dialect))
   if (dialect === 'postgres') return { dialect, execute, ...postgresMembers(opened) }
-  const ask = (): Promise<unknown> => execute({ strings: ['do 0'], values: [] })
-  const members = mysql2Members(() => opened.watched, ask)
+  const members = mysql2Members(() => opened.watched, execute)
   if (outer === undefined) return { dialect, execute, ...members }
   // On the connection there is one transaction, which is the outermost.
   return {
@@ -113,7 +112,7 @@ export function foreignExecutorOf(dialect: Dialect, tx: DrizzleHandle): SqlExecu
       if (opened.watched !== undefined || watch === undefined) return executor.assertUnbroken?.()
       const found = mysql2Members(
         () => ({ watch, epoch: undefined }),
-        () => executor.execute({ strings: ['do 0'], values: [] }),
+        (statement) => executor.execute(statement),
       ).assertUnbroken()
       const remember = (): true => {
         opened.watched = { watch, epoch: watch.epoch }

@@ -44,8 +44,7 @@ export function executorOf(client: KnexClient, opened: Opened, outer?: SqlExecut
       assertOpen: () => void live(),
       isHealthy: () => statusOf(opened.connection) === 'T',
     }
-  const ask = (): Promise<unknown> => execute({ strings: ['do 0'], values: [] })
-  const members = mysql2Members(() => opened.watched, ask)
+  const members = mysql2Members(() => opened.watched, execute)
   return {
     dialect,
     execute,

@@ -7,7 +7,7 @@ import {
   type SqlExecutor,
   type SqlStatement,
 } from '@outboxkit/core'
-import { explainPrepared, proofOf } from './unbroken.js'
+import { proofOf } from './unbroken.js'
 
 /**
  * The parts of a Prisma client that the adapter touches, on every supported version and with both generators.
@@ -91,10 +91,10 @@ export function executorOf(dialect: Dialect, tx: () => PrismaHandle, seesEnd: bo
   if (dialect === 'postgres') return { dialect, execute }
   return {
     dialect,
-    execute: (statement) => execute(statement).catch(explainPrepared),
+    execute,
     assertUnbroken(before) {
       const proof = proofOf(tx())
-      return before === 'commit' ? proof?.beforeCommit() : proof?.beforeInsert(seesEnd)
+      return before === 'commit' ? proof.beforeCommit() : proof.beforeInsert(seesEnd)
     },
   }
 }

@@ -6,14 +6,16 @@ import type { PrismaHandle } from './handle.js'
  * deadlock rolls the whole transaction back, DDL and statements of the application may end it, and what follows is
  * committed on its own.
  *
- * Core's own way is savepoints, which every end of a transaction takes away. From Prisma 7.5 on raw SQL goes as
- * prepared statements, which MySQL refuses for savepoints; but Prisma has nested transactions, and these are
- * savepoints too:
+ * Savepoints tell, which every end of a transaction takes away:
  *
- *     before an INSERT:  a nested transaction of nothing; outside of a transaction its release fails
- *     before COMMIT:     the release of the guard, a nested transaction that the first INSERT has opened
+ *     before an INSERT:  one that is released at once; outside of a transaction the release fails
+ *     before COMMIT:     the release of the guard, which the first INSERT has set
  *
- * While the guard is open, Prisma takes further nested transactions through its handle only: see `handle`.
+ * Never ROLLBACK TO: it would undo what other branches of the application have sent in between.
+ *
+ * Core does the same by SQL, but from Prisma 7.5 on raw SQL goes as prepared statements, which MySQL refuses for
+ * savepoints. There they are nested transactions, and while the guard is open, Prisma takes further ones through its
+ * handle only: see `handle`. And core does not see that calls of the function form have their transaction in common.
  */
 class Proof {
   readonly #tx: PrismaHandle
@@ -34,13 +36,15 @@ class Proof {
   beforeInsert(isGuarded: boolean): Promise<true> {
     return this.#next(async () => {
       if (isGuarded && this.#guard === undefined) await this.#openGuard()
-      await nest(this.handle, () => Promise.resolve())
+      await nest(this.handle, 'outboxkit_probe', () => Promise.resolve())
     })
   }
 
   beforeCommit(): Promise<true> {
     return this.#next(() =>
-      this.#guard === undefined ? nest(this.#tx, () => Promise.resolve()) : this.#endGuard(),
+      this.#guard === undefined
+        ? nest(this.#tx, 'outboxkit_probe', () => Promise.resolve())
+        : this.#endGuard(),
     )
   }
 
@@ -67,7 +71,7 @@ class Proof {
       const held = new Promise<void>((resolve, reject) => {
         settle = (error) => (error === undefined ? resolve() : reject(error))
       })
-      const ended = nest(this.#tx, (handle) => {
+      const ended = nest(this.#tx, 'outboxkit_guard', (handle) => {
         this.#guard = {
           handle,
           async end(error) {
@@ -91,9 +95,7 @@ class Proof {
 
 const proofs = new WeakMap<PrismaHandle, Proof>()
 
-/** Undefined before Prisma 7.5. */
-export function proofOf(tx: PrismaHandle): Proof | undefined {
-  if (typeof tx.$transaction !== 'function') return undefined
+export function proofOf(tx: PrismaHandle): Proof {
   const proof = proofs.get(tx) ?? new Proof(tx)
   proofs.set(tx, proof)
   return proof
@@ -101,20 +103,33 @@ export function proofOf(tx: PrismaHandle): Proof | undefined {
 
 function isGone(error: unknown): boolean {
   const { message, cause } = error as { message?: unknown; cause?: { originalCode?: unknown } }
-  return cause?.originalCode === '1305' || /savepoint \S+ does not exist/i.test(String(message))
+  return cause?.originalCode === '1305' || /Code: `1305`|savepoint \S+ does not exist/i.test(String(message))
 }
 
-async function nest(tx: PrismaHandle, body: (handle: PrismaHandle) => Promise<void>): Promise<void> {
-  await tx.$transaction?.(body)
+/** A savepoint around `body`. */
+async function nest(
+  tx: PrismaHandle,
+  name: string,
+  body: (handle: PrismaHandle) => Promise<void>,
+): Promise<void> {
+  if (typeof tx.$transaction === 'function') {
+    await tx.$transaction(body)
+    return
+  }
+  try {
+    await tx.$executeRawUnsafe(`savepoint ${name}`)
+  } catch (error) {
+    throw explainedPrepared(error)
+  }
+  await body(tx)
+  await tx.$executeRawUnsafe(`release savepoint ${name}`)
 }
 
-/** Core's own question, where it cannot be asked. */
-export function explainPrepared(error: unknown): never {
-  if (/Code: `1295`/.test(String((error as Error | undefined)?.message)))
-    throw new OutboxError(
-      'OUTBOX_HANDLE_UNSUPPORTED',
-      'This Prisma client sends raw SQL to MySQL as prepared statements and has no nested transactions, so nothing tells whether its transaction is still there. Use Prisma 7.5 or newer, or Prisma 6 with @prisma/adapter-mariadb and engineType = "client".',
-      { cause: error },
-    )
-  throw error
+function explainedPrepared(error: unknown): unknown {
+  if (!/Code: `1295`/.test(String((error as Error | undefined)?.message))) return error
+  return new OutboxError(
+    'OUTBOX_HANDLE_UNSUPPORTED',
+    'This Prisma client sends raw SQL to MySQL as prepared statements and has no nested transactions, so nothing tells whether its transaction is still there. Use Prisma 7.5 or newer, or Prisma 6 with @prisma/adapter-mariadb and engineType = "client".',
+    { cause: error },
+  )
 }

@@ -77,7 +77,7 @@ function wrapTransaction(handle: PrismaHandle, { outbox, dialect }: Wrapping, pa
     let scope = newScope()
     try {
       await parent?.beforeNested()
-      const outer = parent !== undefined && dialect === 'mysql' ? (proofOf(handle)?.handle ?? handle) : handle
+      const outer = parent !== undefined && dialect === 'mysql' ? proofOf(handle).handle : handle
       const result = await outer.$transaction?.((opened: PrismaHandle) => {
         tx = opened
         // An extension that retries calls the body once more.
@@ -102,7 +102,7 @@ async function abandoning<R>(tx: PrismaHandle, work: Promise<R>): Promise<R> {
   try {
     return await work
   } catch (error) {
-    await proofOf(tx)?.abandon()
+    await proofOf(tx).abandon()
     throw error
   }
 }

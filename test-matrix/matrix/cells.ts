@@ -71,6 +71,23 @@ export const cells: readonly Cell[] = [
     env: large,
     minutes: 20,
   })),
+  // Builds the native part of @confluentinc/kafka-javascript first, which takes two minutes.
+  {
+    name: 'confluent',
+    node: 'current',
+    select: [
+      '--project',
+      'servers',
+      '--project',
+      'faults',
+      'packages/kafka/test-servers/confluent',
+      'packages/kafka/test-servers/driver',
+      'packages/kafka/test-servers/cluster',
+      'test-matrix/faults/order-drivers',
+    ],
+    env: { OUTBOXKIT_CONFLUENT: 'build' },
+    minutes: 30,
+  },
   {
     name: 'order-100000',
     node: 'current',

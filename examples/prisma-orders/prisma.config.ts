@@ -1,5 +1,5 @@
 import { defineConfig } from 'prisma/config'
 
-const onMysql = process.env['DATABASE_URL']?.startsWith('mysql:')
+const onMysql = /^(mysql|mariadb):/.test(process.env['DATABASE_URL'] ?? '')
 
 export default defineConfig({ schema: onMysql ? 'prisma/mysql.prisma' : 'prisma/schema.prisma' })

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import { describe, expect, inject, it } from 'vitest'
+import { describe, expect, inject, it, onTestFinished } from 'vitest'
 import { root } from './processes.js'
 
 interface DemoResult {
@@ -35,6 +35,8 @@ function start(...args: string[]): {
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // A test that gives up must not leave it behind.
+  onTestFinished(() => void child.kill())
   let stdout = ''
   let stderr = ''
   child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))

@@ -2,7 +2,7 @@
 export const databaseUrl: string =
   process.env['DATABASE_URL'] ?? 'postgres://postgres@127.0.0.1:15432/postgres'
 /** By the URL's scheme; MariaDB is spoken to as MySQL. */
-export const database: 'postgres' | 'mysql' = databaseUrl.startsWith('mysql:') ? 'mysql' : 'postgres'
+export const database: 'postgres' | 'mysql' = /^(mysql|mariadb):/.test(databaseUrl) ? 'mysql' : 'postgres'
 export const brokers: string[] = (process.env['KAFKA_BROKERS'] ?? '127.0.0.1:19092').split(',')
 /** The shop front that this service belongs to. */
 export const channel: string = process.env['CHANNEL'] ?? 'knex'

@@ -9,6 +9,7 @@ import type {
   TopicLookup,
   TopicShape,
 } from '../driver.js'
+import { isTopicError } from '../errors.js'
 import { failureOf } from './failures.js'
 import type { NativeModule } from './native.js'
 import type { BatchProducer } from './producer.js'
@@ -145,7 +146,9 @@ export class ConfluentDriver implements KafkaDriver {
             status: producer.withdraw(batch) ? 'failed' : 'unknown',
             ...this.#reasonOf(result, producer),
           }
-    if (outcome.status === 'unknown') records.retire(handle)
+    // librdkafka learns of new partitions, or of a topic that is back, after minutes; a new producer knows at once.
+    const isStale = outcome.status === 'failed' && isTopicError(outcome.code)
+    if (isStale || outcome.status === 'unknown') records.retire(handle)
     return outcome
   }
 

@@ -177,3 +177,33 @@ describe('the function form', () => {
     void emit({}, placed)
   })
 })
+
+describe('on MySQL and MariaDB', () => {
+  const plainMysql = mysql2('mysql://unused')
+  const mysqlDb = withOutbox(plainMysql, { events })
+  type PlainMysqlTx = Parameters<Parameters<(typeof plainMysql)['transaction']>[0]>[0]
+  type Everybody = Parameters<Parameters<typeof mysqlDb.transaction>[0]>[0]
+
+  test('the handles stay what Drizzle calls them', () => {
+    expectTypeOf(mysqlDb).toExtend<typeof plainMysql>()
+    expectTypeOf<Everybody>().toExtend<PlainMysqlTx>()
+    expectTypeOf<OutboxTx<typeof mysqlDb>>().toEqualTypeOf<Everybody>()
+    expectTypeOf<OutboxTx<typeof plainMysql>>().toEqualTypeOf<PlainMysqlTx>()
+    expectTypeOf<Everybody['emit']>().toEqualTypeOf<OutboxTx<typeof typedDb>['emit']>()
+    type Nested = Parameters<Parameters<Everybody['transaction']>[0]>[0]
+    expectTypeOf<Nested['emit']>().toEqualTypeOf<Everybody['emit']>()
+  })
+
+  test('emit is checked', () => {
+    const service = async (tx: Everybody) =>
+      tx.emit({ type: 'order.placed', aggregateId: 1, payload: { total: 1 } })
+    void mysqlDb.transaction(service)
+    void mysqlDb.transaction(async (tx) => tx.transaction(service), { isolationLevel: 'read committed' })
+    void plainMysql.transaction(async (tx) => createEmit()(tx, event))
+    void mysqlDb.transaction(async (tx) => {
+      // @ts-expect-error -- not in the catalogue
+      await tx.emit({ type: 'order.lost', aggregateId: 1, payload: {} })
+    })
+    expectTypeOf(mysqlDb).not.toHaveProperty('emit')
+  })
+})

@@ -36,12 +36,13 @@ test('the INSERT is that of core, with text parameters', async () => {
   const [statement] = insertEvents(table, 'mysql', new Outbox().prepare([event]))
   expect(id).toBe(event.id)
   // Nothing is known of this driver, so savepoints show that the transaction is there.
-  expect(sent.map(({ sql }) => sql.slice(0, 21))).toEqual([
+  expect(sent.map(({ sql }) => sql.replace(/ \(.*/, ''))).toEqual([
     'savepoint outboxkit_0',
-    'rollback to savepoint',
-    'insert into `out``box',
+    'savepoint outboxkit_probe',
+    'release savepoint outboxkit_probe',
+    'insert into `out``box`',
   ])
-  expect(sent[2]).toEqual({
+  expect(sent[3]).toEqual({
     sql: renderStatement(statement!, questionPlaceholder),
     params: statement!.values,
   })
@@ -56,7 +57,7 @@ test('a question mark in a name is never a placeholder: the values are in the te
   }
   const event = { type: "it's", aggregateType: 'order', aggregateId: null, payload: 'ä?' }
   await createEmit({ table: { name: 'out`box?' } })(tx, event)
-  const { sql, params } = sent[2]!
+  const { sql, params } = sent[3]!
   expect(params).toEqual([])
   expect(sql).toMatch(/^insert into `out``box\?` /)
   // Hexadecimal twice: as text that could change, and as text in a statement.

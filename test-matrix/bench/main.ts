@@ -13,6 +13,7 @@ import { summarize, type Measurement } from './measurement.js'
 import { memory } from './memory.js'
 import { readOptions, usage, UsageError } from './options.js'
 import { toJsonLines, toMarkdown, toTable, writeRegion } from './output.js'
+import { whereTimeWent } from './profile.js'
 import { Stage } from './stage.js'
 import { start } from './start.js'
 import { types } from './types.js'
@@ -46,12 +47,20 @@ async function main(): Promise<void> {
     }
     const scale = options.quick ? ' QUICK: a tenth of the size, not to be quoted.' : ''
     const machine = `${describeMachine()}; ${await stage.describe()}.${scale}`
+    if (options.profile !== undefined) printProfile(options.profile)
     if (options.format === 'table') console.log(`${machine}\n${toTable(measurements)}`)
     if (options.format === 'markdown')
       writeFileSync(page, writeRegion(readFileSync(page, 'utf8'), toMarkdown(measurements, machine)))
   } finally {
     await stage.end()
   }
+}
+
+/** On standard error: it is for whoever looks for the time, not a result. */
+function printProfile(folder: string): void {
+  console.error('Processor time of the relay processes, by npm package and by file:')
+  for (const { place, share } of whereTimeWent(folder).filter((part) => part.share >= 0.005))
+    console.error(`${(share * 100).toFixed(1).padStart(6)} %  ${place}`)
 }
 
 try {

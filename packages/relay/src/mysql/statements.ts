@@ -163,13 +163,13 @@ export function showOpen({ schema, name }: TablePlace): Statement {
 }
 
 /**
- * The statements that are running now in sessions with a write lock on the table, by thread and event. A session
- * whose events are not recorded counts until it is seen asleep.
+ * The statements that are running now in sessions with a write lock on the table, by thread and event: see
+ * `statement-names.ts`. A session whose events are not recorded counts until it is seen asleep.
  */
 export function readStatements({ schema, name }: TablePlace): Statement {
   return {
     text: `
-select distinct concat(m.owner_thread_id, '/', coalesce(e.event_id, '?'))
+select distinct cast(m.owner_thread_id as char), cast(e.event_id as char)
 from performance_schema.metadata_locks m
 join performance_schema.threads t on t.thread_id = m.owner_thread_id
 left join performance_schema.events_statements_current e
@@ -189,11 +189,17 @@ select cast(id as char) from information_schema.processlist where id <> connecti
   values: [],
 }
 
-/** Whether the locks of tables are recorded, and how many were left out for lack of room. */
+/**
+ * Whether locks are recorded; how many of them this statement itself has, none if recording is off altogether; how
+ * many locks, and how many whole threads, were left out for lack of room since the server's start.
+ */
 export const readLockRecording: Statement = {
   text: `
 select (select i.enabled from performance_schema.setup_instruments i where i.name = 'wait/lock/metadata/sql/mdl'),
-  (select s.variable_value from performance_schema.global_status s where s.variable_name = 'Performance_schema_metadata_lock_lost')`,
+  (select count(*) from performance_schema.threads t join performance_schema.metadata_locks m
+    on m.owner_thread_id = t.thread_id where t.processlist_id = connection_id()),
+  (select cast(sum(s.variable_value) as char) from performance_schema.global_status s
+    where s.variable_name in ('Performance_schema_metadata_lock_lost', 'Performance_schema_thread_instances_lost'))`,
   values: [],
 }
 

@@ -8,6 +8,7 @@ import {
   showOpen,
   type TablePlace,
 } from './statements.js'
+import { StatementNames } from './statement-names.js'
 
 /**
  * How it is seen who may be in the middle of an insert. `open`: only whether anybody is; `statements`: which
@@ -26,23 +27,22 @@ export interface WitnessConnections {
 
 /** Looks who is inserting. Cheapest first: where nobody uses the table there is nothing to name. */
 export class Witness {
-  readonly kind: WitnessKind
+  readonly #chosen: WitnessKind
   readonly #place: TablePlace
   readonly #connection: Connection
-  /** Locks that were not recorded, at the start: when there are more, some statement may be missing. */
-  readonly #lost: string
+  readonly #names = new StatementNames()
+  /** Something was not recorded: who may be missing in the list may be missing for long. */
+  #isBlind = false
 
-  private constructor(
-    kind: WitnessKind,
-    place: TablePlace,
-    { reads, settles }: WitnessConnections,
-    lost: string,
-  ) {
-    this.kind = kind
+  private constructor(kind: WitnessKind, place: TablePlace, { reads, settles }: WitnessConnections) {
+    this.#chosen = kind
     this.#place = place
     // Where our own deletions cannot be told from an insert, look when none is under way.
     this.#connection = kind === 'statements' ? reads : settles
-    this.#lost = lost
+  }
+
+  get kind(): WitnessKind {
+    return this.#isBlind ? 'open' : this.#chosen
   }
 
   /** Takes the best that server and account allow; `only`: that one and no other. */
@@ -52,32 +52,33 @@ export class Witness {
     only: WitnessKind | undefined,
   ): Promise<Witness> {
     const { reads } = connections
-    const lost = only === undefined || only === 'statements' ? await recordedLocks(reads, place) : undefined
-    if (lost !== undefined) return new Witness('statements', place, connections, lost)
+    if ((only === undefined || only === 'statements') && (await recordsAll(reads, place)))
+      return new Witness('statements', place, connections)
     const mayList = only !== 'open' && (await answers(reads, requireProcess))
-    return new Witness(mayList ? 'sessions' : 'open', place, connections, '')
+    return new Witness(mayList ? 'sessions' : 'open', place, connections)
   }
 
   /** Names of what may be inserting at this moment; `undefined`: somebody may, and cannot be named. */
   async look(): Promise<ReadonlySet<string> | undefined> {
     const [open] = (await this.#connection.query(showOpen(this.#place))).rows
     // Database, Table, In_use, Name_locked
-    if (open === undefined || Number(open[2]) === 0) return new Set()
+    if (open === undefined || Number(open[2]) === 0) return this.#names.none()
     if (this.kind === 'open') return undefined
     const statement = this.kind === 'sessions' ? readSessions : readStatements(this.#place)
-    const running = (await this.#connection.query(statement)).rows.map(([name]) => String(name))
+    const { rows } = await this.#connection.query(statement)
+    if (this.kind === 'sessions') return new Set(rows.map(([name]) => String(name)))
     // afterwards: what was not recorded in the meantime is noticed
-    if (this.kind === 'statements' && (await recordedLocks(this.#connection, this.#place)) !== this.#lost)
-      return undefined
-    return new Set(running)
+    if (await recordsAll(this.#connection, this.#place)) return this.#names.seen(rows)
+    this.#isBlind = true
+    return undefined
   }
 }
 
-/** How many locks could not be recorded; `undefined` when none are, or the account may not see them. */
-async function recordedLocks(connection: Connection, place: TablePlace): Promise<string | undefined> {
-  if (!(await answers(connection, readStatements(place)))) return undefined
-  const [row] = await rowsOf(connection, readLockRecording)
-  return row?.[0] === 'YES' ? String(row[1] ?? '') : undefined
+/** True when every thread and every lock is recorded, was so since the server's start, and the account may see it. */
+async function recordsAll(connection: Connection, place: TablePlace): Promise<boolean> {
+  if (!(await answers(connection, readStatements(place)))) return false
+  const [row] = (await tryQuery(connection, readLockRecording))?.rows ?? []
+  return row !== undefined && row[0] === 'YES' && Number(row[1]) > 0 && Number(row[2] ?? 1) === 0
 }
 
 async function answers(
@@ -85,10 +86,6 @@ async function answers(
   statement: Parameters<Connection['query']>[0],
 ): Promise<boolean> {
   return (await tryQuery(connection, statement)) !== undefined
-}
-
-async function rowsOf(connection: Connection, statement: Parameters<Connection['query']>[0]) {
-  return (await tryQuery(connection, statement))?.rows ?? []
 }
 
 /** `undefined` when the server refuses the statement: the right is missing, or the table. */

@@ -26,13 +26,20 @@ export class Session<Link> {
     this.#driver = driver
   }
 
-  /** Runs `body` after what came before, with nothing of others in between: for transactions. */
+  /**
+   * Runs `body` after what came before, with nothing of others in between, and all of it on one link: for
+   * transactions, the rest of which must not run by itself on another link.
+   */
   exclusive<T>(body: (use: Use<Link>) => Promise<T>): Promise<T> {
     const closed = this.#closed
+    let link: Promise<Link> | undefined
     const result = this.#tail.then(() =>
       body((run) => {
-        if (closed === this.#closed) return this.#use(run)
-        throw this.#driver.failure('A statement was not sent', new Error('the connection was closed'))
+        if (closed !== this.#closed) throw this.#notSent('the connection was closed')
+        if (link !== undefined && link !== this.#link)
+          throw this.#notSent('the connection was lost after the statement before it')
+        link = this.#link ??= this.#open()
+        return this.#use(link, run)
       }),
     )
     this.#tail = result.catch(() => undefined)
@@ -48,8 +55,11 @@ export class Session<Link> {
     if (opened !== undefined) this.#driver.end(opened)
   }
 
-  async #use<R>(run: (link: Link) => Promise<R>): Promise<R> {
-    const opening = (this.#link ??= this.#open())
+  #notSent(why: string): OutboxError {
+    return this.#driver.failure('A statement was not sent', new Error(why))
+  }
+
+  async #use<R>(opening: Promise<Link>, run: (link: Link) => Promise<R>): Promise<R> {
     let link: Link
     try {
       link = await opening

@@ -142,7 +142,7 @@ export class Connection {
 
   async #open(onError: () => void): Promise<Client> {
     const { pool, connectTimeoutMs } = this.#options
-    const client = await (pool === undefined ? this.#openClient() : fromPool(pool))
+    const client = await (pool === undefined ? this.#openClient() : fromPool(pool, connectTimeoutMs))
     // Without a listener an idle connection that breaks would end the process.
     client.on('error', onError)
     try {
@@ -212,11 +212,22 @@ function sessionSettings(statementTimeoutMs: number, isShort: boolean): Readonly
   }
 }
 
-async function fromPool(pool: MysqlPool): Promise<Client> {
+async function fromPool(pool: MysqlPool, timeoutMs: number): Promise<Client> {
   const promising = (typeof pool.promise === 'function' ? pool.promise() : pool) as {
-    getConnection(): Promise<Client>
+    getConnection(): Promise<Client & { release(): void }>
   }
-  return promising.getConnection()
+  const given = promising.getConnection()
+  try {
+    return await withDeadline(given, timeoutMs)
+  } catch (error) {
+    // The pool keeps our place in its queue.
+    void given.then((client) => client.release()).catch(() => undefined)
+    if ((error as { code?: unknown }).code !== 'TIMEOUT') throw error
+    throw new Error(
+      `the pool has given no connection for ${timeoutMs} ms; the source keeps three, so connectionLimit must leave room for them`,
+      { cause: error },
+    )
+  }
 }
 
 /** The driver keeps waiting for a server that has gone silent; the caller destroys the connection. */

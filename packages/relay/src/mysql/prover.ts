@@ -97,7 +97,13 @@ export class Prover {
   #dirty(statement: Statement): Promise<readonly RawRow[]> {
     return this.#connection.exclusive(async (run) => {
       await run(dirtyNext)
-      return (await run(statement)).rows
+      try {
+        return (await run(statement)).rows
+      } catch (error) {
+        // It may have failed before it began, and then the next statement of the session would be the dirty one.
+        await this.#connection.close()
+        throw error
+      }
     })
   }
 

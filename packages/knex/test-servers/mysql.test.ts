@@ -34,7 +34,7 @@ describe.each(servers)('on $server', ({ url }) => {
   const stored = (): Promise<{ type: string; payload: string }[]> =>
     database.query('select type, payload from outbox order by position')
 
-  describe.each(versions)('knex $version', ({ knex }) => {
+  describe.each(versions)('knex $version', ({ knex, version }) => {
     const open = (connection: object = {}, options: object = {}): Knex => {
       const { hostname, port, username, password, pathname } = new URL(database.url)
       const db = knex({
@@ -154,7 +154,8 @@ describe.each(servers)('on $server', ({ url }) => {
       const [row] = await database.query<{ bytes: number }>('select @@max_allowed_packet as bytes')
       const bytes = Number(row?.bytes)
       const db = withOutbox(open(), { maxPayloadBytes: 2 * bytes })
-      for (const how of ['awaited', 'swallowed', 'un-awaited'] as const) {
+      // 64 MiB each: a form of the test for each version is enough.
+      for (const how of version === 'newest' ? ['swallowed', 'un-awaited'] : ['awaited']) {
         const transaction = db.transaction(async (trx) => {
           await trx('orders').insert({ id: 1 })
           const emitted = trx.emit(event('too large', { payload: 'x'.repeat(bytes) }))

@@ -38,11 +38,17 @@ async function main(): Promise<void> {
   try {
     for (const bench of benches.filter(({ name }) => options.benches.includes(name))) {
       console.error(`${clock()} ${bench.name}: ${bench.title} …`)
-      for await (const series of bench.run(stage)) {
-        const measurement = summarize(series)
-        measurements.push(measurement)
-        console.error(`${clock()}   ${series.bench}`)
-        if (options.format === 'json') process.stdout.write(toJsonLines([measurement]))
+      try {
+        for await (const series of bench.run(stage)) {
+          const measurement = summarize(series)
+          measurements.push(measurement)
+          console.error(`${clock()}   ${series.bench}`)
+          if (options.format === 'json') process.stdout.write(toJsonLines([measurement]))
+        }
+      } catch (error) {
+        // The figures of hours must not be lost with one bench; the exit code tells.
+        console.error(`${bench.name} failed:`, error)
+        process.exitCode = 1
       }
     }
     const scale = options.quick ? ' QUICK: a tenth of the size, not to be quoted.' : ''

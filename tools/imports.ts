@@ -7,8 +7,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   prisma: ['@outboxkit/core', '@prisma/client (type)'],
   drizzle: ['@outboxkit/core', 'drizzle-orm'],
   knex: ['@outboxkit/core', 'knex (type)'],
-  relay: ['@outboxkit/core', 'pg'],
-  kafka: ['@outboxkit/core', '@outboxkit/relay (type)', 'kafkajs (type)', 'kafkajs (dynamic)'],
+  relay: ['@outboxkit/core', 'pg', 'mysql2'],
+  kafka: [
+    '@outboxkit/core',
+    '@outboxkit/relay (type)',
+    ...['kafkajs', '@platformatic/kafka', '@confluentinc/kafka-javascript'].flatMap((client) => [
+      `${client} (type)`,
+      `${client} (dynamic)`,
+    ]),
+  ],
   testing: ['@outboxkit/core', '@outboxkit/relay', 'vitest', 'pg', 'fast-check'],
 }
 

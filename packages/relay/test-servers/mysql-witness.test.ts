@@ -4,7 +4,7 @@ import type { MysqlServer, MysqlSettings } from '../../../test-matrix/services/s
 import { resolveOptions } from '../src/mysql/options.js'
 import { Connection } from '../src/mysql/connection.js'
 import { Witness } from '../src/mysql/witness.js'
-import type { MysqlSource } from '../src/mysql/index.js'
+import type { MysqlSource, MysqlSourceOptions } from '../src/mysql/index.js'
 import { Tables } from './mysql-harness.js'
 
 const never = new AbortController().signal
@@ -23,8 +23,8 @@ async function ownServer(settings: MysqlSettings): Promise<void> {
   tables = await Tables.create(own.url)
 }
 
-async function opened(): Promise<MysqlSource> {
-  const source = tables.source({ noteIntervalMs: 10 })
+async function opened(options: Partial<MysqlSourceOptions> = {}): Promise<MysqlSource> {
+  const source = tables.source({ noteIntervalMs: 10, ...options })
   const acquired = await source.leases.acquire({ owner: 'test', termMs: 60_000 })
   await source.open(acquired?.lease ?? { owner: '', epoch: 0 })
   return source
@@ -115,5 +115,24 @@ describe('MySQL: who inserts', () => {
     await inserted
     expect(await readFor(source, 100)).toEqual([1, 2])
     expect(source.stats?.late).toBe(0)
+  })
+})
+
+describe.each(['mysql', 'mariadb'] as const)('%s: who inserts', (server) => {
+  it('is not looked for in tables whose names are nearly the same', async () => {
+    tables = await Tables.create(inject(`${server}Url`))
+    for (const name of ['OUTBOX', 'Outbox', 'outboX', 'oütbox', 'óutbox', 'outbòx']) {
+      await tables.query(`create table ${tables.database}.\`${name}\` (a int)`)
+      await tables.query(`select * from ${tables.database}.\`${name}\``)
+    }
+    const [slow, fast] = [await tables.writer(), await tables.writer()]
+    const source = await opened({ internal: { witness: 'open' } })
+    const inserted = slow.connection.query(slowInsert('sleep(0.8)'))
+    await pause(100)
+    const passed = await fast.insert()
+    expect(await readFor(source, 400)).toEqual([passed])
+    expect(source.stats?.holes).toBe(2)
+    await inserted
+    expect(await readFor(source, 100)).toEqual([1, 2])
   })
 })

@@ -60,9 +60,9 @@ export class Witness {
 
   /** Names of what may be inserting at this moment; `undefined`: somebody may, and cannot be named. */
   async look(): Promise<ReadonlySet<string> | undefined> {
-    const [open] = (await this.#connection.query(showOpen(this.#place))).rows
-    // Database, Table, In_use, Name_locked
-    if (open === undefined || Number(open[2]) === 0) return this.#names.none()
+    const open = (await this.#connection.query(showOpen(this.#place))).rows
+    // Database, Table, In_use, Name_locked. Of tables whose names differ in case or accents only, all come.
+    if (open.every(([, , inUse]) => Number(inUse) === 0)) return this.#names.none()
     if (this.kind === 'open') return undefined
     const statement = this.kind === 'sessions' ? readSessions : readStatements(this.#place)
     const { rows } = await this.#connection.query(statement)

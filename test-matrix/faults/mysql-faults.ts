@@ -7,7 +7,7 @@ import { isLong, openStage, orderEvents, seedOr, type DatabaseName } from './sta
 
 /** What every run checks on MySQL and on MariaDB; `npm run matrix` runs the order test in its full length. */
 export function faultsOn(on: DatabaseName): void {
-  const events = isLong ? orderEvents : 5_000
+  const events = isLong ? orderEvents : 3_500
   test(
     `${events} contended events arrive once or more, in order, through kill -9 and take-over`,
     { timeout: isLong ? 1_800_000 : 300_000 },

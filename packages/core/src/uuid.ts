@@ -10,7 +10,20 @@ interface UuidState {
 
 const slot = Symbol.for('outboxkit.uuid')
 const limit = 2 ** 37
-const random = Buffer.alloc(10)
+// Asking for random bytes costs far more than the bytes do: they are fetched for many ids at once.
+const pool = Buffer.alloc(4096)
+let unused = pool.length
+
+/** Where in `pool` so many fresh bytes begin. */
+function freshBytes(count: number): number {
+  if (unused + count > pool.length) {
+    randomFillSync(pool)
+    unused = 0
+  }
+  const at = unused
+  unused += count
+  return at
+}
 
 /** One state per process, also when the ESM and the CommonJS build are both loaded. */
 function state(): UuidState {
@@ -26,13 +39,12 @@ export function uuidv7(now: number = Date.now()): string {
   const last = state()
   if (now > last.time) {
     last.time = now
-    randomFillSync(random)
+    const at = freshBytes(10)
     // The top bit stays free so that counting up does not overflow soon.
-    last.high = random.readUIntBE(0, 5) % (limit / 2)
-    last.low = random.readUIntBE(5, 5) % limit
+    last.high = pool.readUIntBE(at, 5) % (limit / 2)
+    last.low = pool.readUIntBE(at + 5, 5) % limit
   } else {
-    randomFillSync(random, 0, 4)
-    last.low += 1 + random.readUInt32BE(0)
+    last.low += 1 + pool.readUInt32BE(freshBytes(4))
     if (last.low >= limit) {
       last.low -= limit
       last.high += 1

@@ -16,7 +16,7 @@ export const idle: Bench = {
       const database = await stage.database(name)
       for (const driver of stage.options.drivers) {
         yield await measure(stage, database, driver)
-        yield asleep(database, driver)
+        yield await asleep(stage, database, driver)
       }
     }
   },
@@ -58,7 +58,22 @@ async function measure(stage: Stage, database: BenchDatabase, driver: DriverName
   }
 }
 
-function asleep(database: BenchDatabase, driver: DriverName): Series {
+async function asleep(stage: Stage, database: BenchDatabase, driver: DriverName): Promise<Series> {
+  const seconds = stage.size(20)
+  const rates = await repeat(stage.options.runs, () =>
+    stage.withTopic({}, async (topic) => {
+      await using counter = await StatementCounter.before(database)
+      const seen = { ...database, url: counter.url }
+      return await stage.withRelay({ database: seen, driver, topic, sleepAfterMs: 500 }, async (relay) => {
+        await relay.child.waitFor('asleep', 30_000)
+        // What was said on the way to sleep.
+        await sleep(500)
+        const before = counter.total
+        await sleep(seconds * 1000)
+        return (counter.total - before) / seconds
+      })
+    }),
+  )
   return {
     bench: 'idle: asleep',
     database: database.name,
@@ -67,7 +82,7 @@ function asleep(database: BenchDatabase, driver: DriverName): Series {
     unit: 'statements/s',
     ceiling: null,
     aim: { of: 'value', most: 0 },
-    pairs: [],
-    note: 'not measured, because the relay has no sleep mode yet',
+    pairs: rates.map((value) => ({ value, against: null })),
+    note: 'with the option idle.sleepAfterMs',
   }
 }

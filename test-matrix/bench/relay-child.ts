@@ -15,9 +15,11 @@ const relay = createRelay({
     topic: config.topic,
     onWarning: () => undefined,
   }),
+  ...(config.sleepAfterMs === undefined ? {} : { idle: { sleepAfterMs: config.sleepAfterMs } }),
 })
 
 relay.on('owner', () => tell({ state: 'owner', at: monotonicMs(), cpuMs: cpuMs() }))
+relay.on('asleep', () => tell({ state: 'asleep' }))
 relay.on('fault', ({ phase, error }) => tell({ state: 'fault', phase, message: error.message }))
 relay.on('held', ({ events }) => tell({ state: 'fault', phase: 'held', message: `${events.length} events` }))
 

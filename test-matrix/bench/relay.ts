@@ -12,10 +12,13 @@ export interface RelayConfig {
   readonly driver: DriverName
   /** Says `reached` when this many events have left the table. */
   readonly until?: number
+  /** Sleeps after so many ms without an event. */
+  readonly sleepAfterMs?: number
 }
 
 /** `at`: {@link monotonicMs}. `cpuMs`: of the process until then. */
 export type RelayLine =
+  | { readonly state: 'asleep' }
   | { readonly state: 'owner'; readonly at: number; readonly cpuMs: number }
   | { readonly state: 'progress'; readonly at: number; readonly settled: number }
   | { readonly state: 'reached'; readonly at: number; readonly settled: number; readonly cpuMs: number }

@@ -72,6 +72,7 @@ export class Stage {
       readonly driver: DriverName
       readonly topic: string
       readonly until?: number
+      readonly sleepAfterMs?: number
     },
     work: (relay: RelayProcess) => Promise<T>,
   ): Promise<T> {

@@ -12,6 +12,8 @@ export interface RelayEvents {
   owner: { readonly epoch: number; readonly unclean: boolean }
   /** Somebody else owns the lease; said once per owner. */
   standby: { readonly owner: string | null; readonly epoch: number }
+  /** Nothing is asked of the database until `relay.wake()`, or for so long. */
+  asleep: { readonly wakeInMs: number }
   /** The broker has acknowledged these events; their rows are about to leave. `durationMs`: the whole call. */
   published: { readonly events: readonly StoredEvent[]; readonly durationMs: number }
   /** These events were moved to the held table. */

@@ -44,6 +44,8 @@ export type LoopEnd = { readonly quiet: boolean } & (
   | { readonly kind: 'stopped' }
   /** A pass has come to its end; `complete`: nothing was left. */
   | { readonly kind: 'passed'; readonly complete: boolean }
+  /** There was nothing to do for as long as the options say. */
+  | { readonly kind: 'idle' }
   | { readonly kind: 'halted'; readonly error: OutboxError }
   | { readonly kind: 'failed'; readonly phase: FaultPhase; readonly error: unknown }
 )
@@ -67,6 +69,9 @@ export class Loop {
   #failure: { phase: FaultPhase; error: unknown } | undefined
   #halted: OutboxError | undefined
   #passed: { complete: boolean } | undefined
+  /** When there was something to do last. */
+  #busyAt = -Infinity
+  #isIdle = false
   #stopAt: number | undefined
 
   constructor(context: LoopContext, wake: Wake, once?: OncePass) {
@@ -128,9 +133,8 @@ export class Loop {
     metrics.inFlightEvents = metrics.inFlightBytes = metrics.stalledTopics = 0
     if (this.#failure !== undefined) return { kind: 'failed', ...this.#failure, quiet }
     if (this.#halted !== undefined) return { kind: 'halted', error: this.#halted, quiet }
-    return this.#passed === undefined
-      ? { kind: 'stopped', quiet }
-      : { kind: 'passed', ...this.#passed, quiet }
+    if (this.#passed !== undefined) return { kind: 'passed', ...this.#passed, quiet }
+    return { kind: this.#isIdle ? 'idle' : 'stopped', quiet }
   }
 
   async #open(lease: Lease): Promise<void> {
@@ -195,18 +199,33 @@ export class Loop {
   }
 
   #hasEnded(now: number): boolean {
-    const idle = this.#operations.size === 0
-    if (this.#once !== undefined && this.#stopAt === undefined) {
-      const bounded = this.#lanes.published >= this.#once.maxEvents || now >= this.#once.deadlineAt
-      const empty =
-        idle && this.#reader.caughtUp && this.#window.events === 0 && this.#requests?.isQuiet(now) === true
-      if (bounded || empty) {
-        this.#passed = { complete: empty && this.#held.topics.size === 0 }
-        this.stop()
-      }
+    const isQuiet = this.#operations.size === 0
+    if (this.#stopAt === undefined) {
+      const isEmpty = isQuiet && this.#reader.caughtUp && this.#window.events === 0
+      if (this.#once !== undefined)
+        this.#pass(this.#once, isEmpty && this.#requests?.isQuiet(now) === true, now)
+      else this.#rest(isEmpty, now)
     }
     if (this.#stopAt === undefined) return false
-    return (idle && !this.#window.settleable) || now >= this.#stopAt + windDownMs
+    return (isQuiet && !this.#window.settleable) || now >= this.#stopAt + windDownMs
+  }
+
+  /** Ends a pass when nothing is left, or at its bounds. */
+  #pass(once: OncePass, isEmpty: boolean, now: number): void {
+    if (!isEmpty && this.#lanes.published < once.maxEvents && now < once.deadlineAt) return
+    this.#passed = { complete: isEmpty && this.#held.topics.size === 0 }
+    this.stop()
+  }
+
+  /** Ends a loop that has had nothing to do for long. A held topic is work: it is tried again and again. */
+  #rest(isEmpty: boolean, now: number): void {
+    const { sleepAfterMs } = this.#context.options
+    if (sleepAfterMs === Infinity) return
+    const hasWork = this.#window.events > 0 || !this.#reader.caughtUp || this.#held.topics.size > 0
+    if (hasWork || this.#busyAt === -Infinity) this.#busyAt = now
+    if (!isEmpty || now - this.#busyAt < sleepAfterMs) return
+    this.#isIdle = true
+    this.stop()
   }
 
   /** Until the next thing is due. */

@@ -36,6 +36,8 @@ export interface RelayCounters {
   /** Acquisitions after an owner that had not released the lease. */
   acquisitionsUnclean: number
   renewals: number
+  /** How often the relay went to sleep. */
+  sleeps: number
   leasesLost: number
   fingerprintChanges: number
   /** Listeners that threw or rejected. */
@@ -83,6 +85,7 @@ export function createMetrics(): RelayCounters & RelayGauges {
     acquisitions: 0,
     acquisitionsUnclean: 0,
     renewals: 0,
+    sleeps: 0,
     leasesLost: 0,
     fingerprintChanges: 0,
     listenerFailures: 0,

@@ -37,6 +37,14 @@ export interface RelayOptions {
   readonly lease?: { readonly termMs?: number | undefined } | undefined
   /** Waits between polls that find nothing, in ms. Default 2 to 250. */
   readonly poll?: { readonly minMs?: number | undefined; readonly maxMs?: number | undefined } | undefined
+  /**
+   * For databases that should fall asleep. After `sleepAfterMs` without an event the relay gives the lease back,
+   * closes its connections to the database and sleeps until `relay.wake()`, or for `wakeEveryMs` (default 300,000).
+   * Default: it never sleeps.
+   */
+  readonly idle?:
+    | { readonly sleepAfterMs?: number | undefined; readonly wakeEveryMs?: number | undefined }
+    | undefined
   /** Back-off of everything that is tried again, in ms. Default 100 to 10,000. */
   readonly retry?: { readonly minMs?: number | undefined; readonly maxMs?: number | undefined } | undefined
   /** Default `park-key`. */
@@ -62,6 +70,9 @@ export interface ResolvedOptions {
   readonly publisher: Publisher
   readonly termMs: number
   readonly poll: BackoffBounds
+  /** `Infinity`: never. */
+  readonly sleepAfterMs: number
+  readonly wakeEveryMs: number
   readonly retry: BackoffBounds
   readonly onPoison: PoisonPolicy
   readonly holdAfterMs: number
@@ -85,6 +96,7 @@ const keys = {
     'publisher',
     'lease',
     'poll',
+    'idle',
     'retry',
     'onPoison',
     'holdAfterMs',
@@ -97,6 +109,7 @@ const keys = {
   ],
   lease: ['termMs'],
   bounds: ['minMs', 'maxMs'],
+  idle: ['sleepAfterMs', 'wakeEveryMs'],
   internal: ['onPoint', 'now', 'random', 'standbyPollMs', 'requestPollMs'],
 } as const
 
@@ -105,6 +118,7 @@ export function resolveOptions(options: RelayOptions): ResolvedOptions {
   if (typeof options !== 'object' || options === null) throw invalid('createRelay() needs an options object.')
   rejectUnknownKeys(options, keys.relay, 'createRelay()')
   rejectUnknownKeys(options.lease ?? {}, keys.lease, 'createRelay({ lease })')
+  rejectUnknownKeys(options.idle ?? {}, keys.idle, 'createRelay({ idle })')
   rejectUnknownKeys(options.internal ?? {}, keys.internal, 'createRelay({ internal })')
   requireSeams(options)
   const termMs = number('lease.termMs', options.lease?.termMs, 15_000, 100)
@@ -128,6 +142,11 @@ export function resolveOptions(options: RelayOptions): ResolvedOptions {
     publishTimeoutMs,
     onPoison,
     poll: bounds('poll', options.poll, { minMs: 2, maxMs: 250 }),
+    sleepAfterMs:
+      options.idle?.sleepAfterMs === undefined
+        ? Infinity
+        : number('idle.sleepAfterMs', options.idle.sleepAfterMs, Infinity, 1),
+    wakeEveryMs: number('idle.wakeEveryMs', options.idle?.wakeEveryMs, 300_000, 1),
     retry: bounds('retry', options.retry, { minMs: 100, maxMs: 10_000 }),
     holdAfterMs: number('holdAfterMs', options.holdAfterMs, 10_000, 0),
     maxInFlightBytes: number('maxInFlightBytes', options.maxInFlightBytes, 32 * 1024 * 1024, 1),

@@ -9,6 +9,7 @@ import { closeMs, closeQuietly, isIncurable, Supervisor, within } from './superv
  * - `starting`: connecting, or trying to.
  * - `standby`: another relay owns the lease.
  * - `owner`: this one does.
+ * - `asleep`: nothing came for as long as `idle.sleepAfterMs` says; see `wake()`.
  * - `draining`: inside `drain()`.
  * - `stopping`, `stopped`: `stop()` was called; for good.
  * - `halted`: stopped by itself, by the policy `halt` or because it can never run as it is configured.
@@ -18,6 +19,7 @@ export type RelayState =
   | 'starting'
   | 'standby'
   | 'owner'
+  | 'asleep'
   | 'draining'
   | 'stopping'
   | 'stopped'
@@ -64,7 +66,7 @@ export interface Relay extends AsyncDisposable {
    * again. Rejects with `OUTBOX_RELAY_STATE` unless the relay is idle.
    */
   drain(bounds?: DrainBounds): Promise<DrainResult>
-  /** Polls at once instead of when the next poll is due. */
+  /** Polls at once instead of when the next poll is due, also when the relay is asleep. */
   wake(): void
   on<Name extends RelayEventName>(name: Name, listener: RelayListener<Name>): this
   off<Name extends RelayEventName>(name: Name, listener: RelayListener<Name>): this
@@ -103,6 +105,7 @@ class OutboxRelay implements Relay {
       emitter: this.#emitter,
       onOwner: () => this.#enter('owner'),
       onStandby: () => this.#enter('standby'),
+      onAsleep: () => this.#enter('asleep'),
       onFault: (phase, error, retryInMs) => this.#fault(phase, error, retryInMs),
       isFirst: () => this.#waiting !== undefined,
     })
@@ -209,7 +212,7 @@ class OutboxRelay implements Relay {
     this.#waiting = undefined
   }
 
-  #enter(state: 'owner' | 'standby'): void {
+  #enter(state: 'owner' | 'standby' | 'asleep'): void {
     if (this.#ending === undefined && this.#state !== 'draining') this.#state = state
     this.#answer()
   }

@@ -14,6 +14,7 @@ export interface SupervisorNeeds {
   readonly emitter: RelayEmitter
   readonly onOwner: () => void
   readonly onStandby: () => void
+  readonly onAsleep: () => void
   readonly onFault: (phase: FaultPhase, error: unknown, retryInMs?: number) => void
   /** Nothing has worked yet, and somebody waits to hear whether it ever will. */
   readonly isFirst: () => boolean
@@ -34,6 +35,8 @@ export class Supervisor {
   readonly #wake = new Wake()
   #loop: Loop | undefined
   #stopped = false
+  /** Somebody has called {@link wake} since the loop that runs, or ran last, began. */
+  #isCalled = false
   #fingerprint: string | undefined
 
   constructor(needs: SupervisorNeeds) {
@@ -59,6 +62,7 @@ export class Supervisor {
 
   /** Polls at once. */
   wake(): void {
+    this.#isCalled = true
     this.#loop?.poke()
     this.#wake.notify()
   }
@@ -80,6 +84,11 @@ export class Supervisor {
       const startedAt = now()
       const end = await this.#term(over, result, once)
       if (end === undefined || end.kind === 'stopped') continue
+      if (end.kind === 'idle') {
+        failures = 0
+        await this.#sleep()
+        continue
+      }
       if (end.kind === 'passed') return { ...result, complete: end.complete }
       if (end.kind === 'halted') return { ...result, error: halted(end.error) }
       // Later, a person may be about to repair what has worked before.
@@ -92,6 +101,19 @@ export class Supervisor {
       await this.#wait(once === undefined ? retryInMs : Math.min(retryInMs, once.deadlineAt - now()))
     }
     return result
+  }
+
+  /** Nothing is connected to the database meanwhile. */
+  async #sleep(): Promise<void> {
+    const { options, metrics, emitter, onAsleep, onFault } = this.#needs
+    const { now, wakeEveryMs, source } = options
+    if (this.#stopped || this.#isCalled) return
+    await closeQuietly(() => source.leases.close(), onFault)
+    metrics.sleeps++
+    onAsleep()
+    emitter.emit('asleep', { wakeInMs: wakeEveryMs })
+    const until = now() + wakeEveryMs
+    while (!this.#stopped && !this.#isCalled && now() < until) await this.#wake.wait(until - now())
   }
 
   /** A notification meant for the loop that has just ended does not cut the back-off short. */
@@ -121,6 +143,7 @@ export class Supervisor {
     if (unclean) metrics.acquisitionsUnclean++
     const loop = new Loop({ options, metrics, emitter, guard: this.#keeper }, this.#wake, once)
     this.#loop = loop
+    this.#isCalled = false
     if (this.#stopped) loop.stop()
     const end = await loop.run(lease, () => {
       metrics.owner = 1

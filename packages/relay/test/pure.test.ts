@@ -1,3 +1,4 @@
+import { RowBudget } from '../src/row-budget.js'
 import { OutboxError, type StoredEvent } from '@outboxkit/core'
 import { describe, expect, test } from 'vitest'
 import { backoffMs } from '../src/backoff.js'
@@ -169,4 +170,27 @@ describe('standbyStep', () => {
 
 test('a lease is not used up to its end', () => {
   expect(validUntil(5_000, 1_000)).toBe(5_800)
+})
+
+describe('the rows that a read asks for', () => {
+  const budget = (maxBatchEvents = 1_000): RowBudget =>
+    new RowBudget({ maxBatchEvents, maxBatchBytes: 1_000_000 })
+
+  test('are few before their size is known', () => {
+    expect(budget().rows).toBe(100)
+    expect(budget(7).rows).toBe(7)
+  })
+
+  test.each([
+    ['small', 100, 100 * 300, 1_000],
+    ['large', 4, 4_000_000, 4],
+    ['of a hundredth of a batch', 10, 100_000, 200],
+    ['without content', 10, 0, 1_000],
+  ])('%s: so many that twice a batch comes', (_, rows, bytes, expected) => {
+    const learned = budget()
+    learned.learn(rows, bytes)
+    expect(learned.rows).toBe(expected)
+    learned.learn(0, 0)
+    expect(learned.rows).toBe(expected)
+  })
 })

@@ -28,6 +28,7 @@ export interface Setup {
 const names: readonly RelayEventName[] = [
   'owner',
   'standby',
+  'asleep',
   'published',
   'held',
   'skipped',

@@ -1,5 +1,6 @@
 import type { StoredEvent } from '@outboxkit/core'
 import type { Probes } from '../hole-set.js'
+import { RowBudget } from '../row-budget.js'
 import type { Connection, RawRow } from './connection.js'
 import { text, toEvent, toPayload, toPosition } from './decode.js'
 import type { ResolvedSourceOptions } from './options.js'
@@ -21,9 +22,6 @@ export interface Answer {
   readonly truncated: boolean
 }
 
-/** Fewer rows than this are never asked for. */
-const leastRows = 16
-
 /** Reads rows, bounded in number and bytes, in one snapshot. */
 export class RowReader {
   readonly #connection: Connection
@@ -31,42 +29,35 @@ export class RowReader {
   readonly #place: TablePlace
   /** Larger rows are fetched on their own, so that an answer stays small whatever the rows are. */
   readonly #maxInlineBytes: number
-  /** Rows to ask for: fewer when they are large, because the server reads a whole row to tell its size. */
-  #maxRows: number
+  readonly #budget: RowBudget
 
   constructor(connection: Connection, options: ResolvedSourceOptions, place: TablePlace) {
     this.#connection = connection
     this.#options = options
     this.#place = place
-    this.#maxRows = options.maxBatchEvents
+    this.#budget = new RowBudget(options)
     this.#maxInlineBytes = Math.max(1_024, Math.floor((4 * options.maxBatchBytes) / options.maxBatchEvents))
   }
 
   /** The rows at the probed positions, and those above `high`. */
   async read(probes: Probes, high: number): Promise<Answer> {
-    const maxEvents = this.#maxRows
+    const maxEvents = this.#budget.rows
     const request = { ...probes, high, maxEvents, maxInlineBytes: this.#maxInlineBytes }
     const { rows } = await this.#connection.query(readEvents(this.#options.table, this.#place, request))
     const found = rows.filter(([position]) => position !== null)
     const atHigh = found.find(([position]) => toPosition(position) === high)
     const body = found.filter((row) => row !== atHigh).sort((a, b) => toPosition(a[0]) - toPosition(b[0]))
     const taken = bounded(body, maxEvents, this.#options.maxBatchBytes)
-    this.#adapt(body)
+    this.#budget.learn(
+      body.length,
+      body.reduce((sum, row) => sum + Number(row[1]), 0),
+    )
     return {
       ...toState(rows),
       idAtHigh: atHigh === undefined ? undefined : (text(atHigh[2]) ?? ''),
       events: await this.#complete(taken),
       truncated: taken.length < body.length || taken.length >= maxEvents,
     }
-  }
-
-  /** So many rows next time that about twice what a batch may hold is read. */
-  #adapt(body: readonly RawRow[]): void {
-    if (body.length === 0) return
-    const { maxBatchBytes, maxBatchEvents } = this.#options
-    const average = body.reduce((sum, row) => sum + Number(row[1]), 0) / body.length
-    const fitting = Math.ceil((2 * maxBatchBytes) / average)
-    this.#maxRows = Math.min(maxBatchEvents, Math.max(leastRows, fitting))
   }
 
   /** Fetches what was too large. A row that has gone since, by somebody's hand, is left out: it stays a hole. */

@@ -1,5 +1,6 @@
 import { OutboxError, type StoredEvent } from '@outboxkit/core'
 import { Holes } from '../holes.js'
+import { RowBudget } from '../row-budget.js'
 import { lateWarning, Sweep, sweepPage } from '../sweep.js'
 import type { PollingReader } from '../polling-source.js'
 import type { Batch } from '../source.js'
@@ -60,6 +61,7 @@ export class Reader implements PollingReader<ReaderStats> {
   #caughtUp = false
   #ended: string | undefined
   #rewound = false
+  readonly #budget: RowBudget
   readonly #count = { reads: 0, repeated: 0, notes: 0, late: 0 }
 
   constructor(connection: Connection, options: ResolvedSourceOptions, target: ReaderTarget) {
@@ -68,6 +70,7 @@ export class Reader implements PollingReader<ReaderStats> {
     this.#target = target
     this.#holes = new Holes(options)
     this.#sweep = new Sweep(options, (position) => this.#holes.covers(position))
+    this.#budget = new RowBudget(options)
   }
 
   get fingerprint(): string {
@@ -122,9 +125,8 @@ export class Reader implements PollingReader<ReaderStats> {
   }
 
   async #next(): Promise<Batch> {
-    const { maxBatchEvents: maxEvents, maxBatchBytes: maxBytes } = this.#options
     for (;;) {
-      const answer = await this.#ask({ ...this.#holes.probes(), high: this.#holes.high, maxEvents, maxBytes })
+      const answer = await this.#ask({ ...this.#holes.probes(), high: this.#holes.high })
       // Another server: its snapshot says nothing about what was noted.
       if (answer.identity !== this.#target.identity) return this.#moved(answer.identity)
       if (answer.lastValue < this.#holes.lastValue) {
@@ -161,13 +163,15 @@ export class Reader implements PollingReader<ReaderStats> {
     return { events: [], truncated: false, fingerprint: `${this.#target.server}/${identity}` }
   }
 
-  async #ask(request: ReadRequest): Promise<Answer> {
-    const { table } = this.#options
+  async #ask(probes: Pick<ReadRequest, 'singles' | 'ranges' | 'high'>): Promise<Answer> {
+    const { table, maxBatchBytes: maxBytes } = this.#options
+    const request = { ...probes, maxEvents: this.#budget.rows, maxBytes }
     const rows = await this.#connection.query(readEvents(table, this.#target.sequence, request))
     this.#count.reads += 1
     const head = rows.find(([position]) => position === null)
     const body = rows.filter(([position]) => position !== null)
     const events = body.map((row) => toEvent(row, table.payload === 'bytes'))
+    this.#budget.learn(body.length, bytesOf(body))
     return {
       snapshot: head?.[2] ?? null,
       identity: head?.[3] ?? '',
@@ -192,9 +196,8 @@ export class Reader implements PollingReader<ReaderStats> {
   }
 
   async #late(singles: readonly number[]): Promise<Batch | undefined> {
-    const { maxBatchEvents: maxEvents, maxBatchBytes: maxBytes, onWarning, table } = this.#options
-    const high = Number.MAX_SAFE_INTEGER
-    const answer = await this.#ask({ singles, ranges: [], high, maxEvents, maxBytes })
+    const { onWarning, table } = this.#options
+    const answer = await this.#ask({ singles, ranges: [], high: Number.MAX_SAFE_INTEGER })
     if (answer.identity !== this.#target.identity) return this.#moved(answer.identity)
     const events = answer.events.filter(({ position }) => this.#sweep.isLate(position))
     if (events.length === 0) return undefined

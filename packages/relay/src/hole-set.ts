@@ -80,12 +80,12 @@ export class HoleSet<Note> {
   }
 }
 
-/** Narrow holes position by position, wide ones as ranges. */
-export function probesOf(holes: readonly PositionRange[]): Probes {
+/** Narrow holes position by position, wide ones as ranges. `narrow`: the width from which a hole is wide. */
+export function probesOf(holes: readonly PositionRange[], narrow: number = singleWidth): Probes {
   const singles: number[] = []
   const ranges: PositionRange[] = []
   for (const { lo, hi } of holes) {
-    if (hi - lo >= singleWidth) ranges.push({ lo, hi })
+    if (hi - lo >= narrow) ranges.push({ lo, hi })
     else for (let position = lo; position <= hi; position++) singles.push(position)
   }
   return { singles, ranges }

@@ -58,6 +58,33 @@ describe.each(['mysql', 'mariadb'] as const)('%s: a connection', (server) => {
     await writer.rollback()
   })
 
+  it('looks at many wide holes with few statements', async () => {
+    const { connection, resolved } = connected()
+    const place = { schema: tables.database, name: 'outbox' }
+    const witness = await Witness.choose(place, { reads: connection, settles: connection }, 'open')
+    const holes = new StatementHoles({ ageMs: 0 })
+    const prover = new Prover(connection, resolved, witness, holes)
+    const executed = async (): Promise<number> => {
+      const { rows } = await connection.query(plain(`show session status like 'Com_stmt_execute'`))
+      return Number(rows[0]?.[1])
+    }
+    holes.absorb(
+      Array.from({ length: 600 }, (_, i) => 50 * (i + 1)),
+      0,
+    )
+    const writer = await tables.writer()
+    await writer.connection.query(`alter table ${tables.outbox} auto_increment = 120`)
+    await writer.begin()
+    const alive = await writer.insert()
+    const before = await executed()
+    await prover.prove()
+    expect([holes.count, holes.covers(alive)]).toEqual([1, true])
+    expect((await executed()) - before).toBeLessThan(10)
+    await writer.rollback()
+    await prover.prove()
+    expect(holes.count).toBe(0)
+  })
+
   it('that a pool does not give is waited for as long as a connect may take', async () => {
     const pool = mysql.createPool({ uri: tables.url, connectionLimit: 1 })
     tables.onDispose(() => new Promise((resolve) => pool.end(() => resolve())))

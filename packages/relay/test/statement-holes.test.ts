@@ -77,6 +77,20 @@ describe('a hole', () => {
     expect(holes.probes().singles).toEqual([51])
   })
 
+  it('of some width is probed as a range, one of many position by position', () => {
+    const probesOf = (count: number) => {
+      const holes = new StatementHoles({ ageMs: 0 })
+      holes.absorb(
+        Array.from({ length: count }, (_, i) => 50 * (i + 1)),
+        0,
+      )
+      return holes.probes()
+    }
+    const [few, many] = [probesOf(100), probesOf(101)]
+    expect([few.singles.length, few.ranges.length]).toEqual([0, 100])
+    expect([many.singles.length, many.ranges.length]).toEqual([101 * 49, 0])
+  })
+
   it('is never read twice', () => {
     const holes = new StatementHoles(rule)
     holes.absorb([3], 0)

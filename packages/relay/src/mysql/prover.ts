@@ -8,8 +8,10 @@ import { missingGrant, type Witness } from './witness.js'
 
 /** At most a fiftieth of the time is spent on looking who inserts. */
 const noteShare = 50
-/** Positions of a range that one dirty read looks at. */
+/** Positions of a range that one dirty read looks at, or single ones. */
 const lookPage = 10_000
+/** Wider holes are looked at one by one: a statement costs about as much as this many positions of a common one. */
+const narrowWidth = 512
 /** A hole that is older than this is worth a warning, when a right is missing that would have closed it. */
 const warnAfterMs = 10_000
 
@@ -75,15 +77,15 @@ export class Prover {
   /** Which positions of these holes have a row, committed or not. Begins after the look at who inserts. */
   async #look(holes: readonly PositionRange[]): Promise<Look[]> {
     const { table } = this.#options
-    const { singles } = probesOf(holes)
-    const present = new Set(
-      singles.length === 0
-        ? []
-        : (await this.#dirty(readDirtySingles(table, singles))).map(([position]) => toPosition(position)),
-    )
+    const { singles } = probesOf(holes, narrowWidth)
+    const present = new Set<number>()
+    for (let from = 0; from < singles.length; from += lookPage) {
+      const page = readDirtySingles(table, singles.slice(from, from + lookPage))
+      for (const [position] of await this.#dirty(page)) present.add(toPosition(position))
+    }
     const looks: Look[] = []
     for (const hole of holes) {
-      const isNarrow = probesOf([hole]).ranges.length === 0
+      const isNarrow = probesOf([hole], narrowWidth).ranges.length === 0
       looks.push(
         isNarrow
           ? { ...hole, upTo: hole.hi, present: presentIn(hole, present) }

@@ -99,7 +99,8 @@ describe('between a relay and the broker', () => {
     })
     // The last late request still has to arrive.
     await sleep(3_000)
-    const report = await stage.check({ minEmitted: 3_000 })
+    // Nine answers are lost, each for a whole call: what was in flight is sent again, once or twice.
+    const report = await stage.check({ minEmitted: 3_000, maxDuplicates: 30_000 })
     expect(report.failures).toEqual([])
     expect(report.total.duplicates).toBeGreaterThan(0)
     expect(relay.isAlive).toBe(true)

@@ -1,3 +1,4 @@
+import { OutboxError } from './errors.js'
 import { quoteIdentifier, type Dialect } from './statement.js'
 import {
   qualifiedName,
@@ -13,19 +14,29 @@ import {
 
 /**
  * The statements that create the base schema - outbox, lease and held tables - in order, without semicolons.
- * Each is one statement, to be run on its own.
+ * Each is one statement, to be run on its own. Throws `OUTBOX_OPTION_INVALID` for another dialect.
  */
 export function createTablesSql(dialect: Dialect, options: TableOptions = {}): string[] {
+  requireDialect(dialect, 'createTablesSql()')
   const table = resolveTable(options)
   return tableKinds.flatMap((kind) => createTable(dialect, table, tableDefinition(table, kind)))
 }
 
 /** The statements that drop the base schema; undoes {@link createTablesSql}. */
 export function dropTablesSql(dialect: Dialect, options: TableOptions = {}): string[] {
+  requireDialect(dialect, 'dropTablesSql()')
   const table = resolveTable(options)
   return [...tableKinds]
     .reverse()
     .map((kind) => `drop table if exists ${qualifiedName(table, dialect, kind)}`)
+}
+
+function requireDialect(dialect: unknown, what: string): void {
+  if (dialect === 'postgres' || dialect === 'mysql') return
+  throw new OutboxError(
+    'OUTBOX_OPTION_INVALID',
+    `${what} needs the dialect 'postgres' or 'mysql' (MariaDB too), got ${JSON.stringify(dialect) ?? 'undefined'}.`,
+  )
 }
 
 function createTable(dialect: Dialect, table: OutboxTable, definition: TableDefinition): string[] {

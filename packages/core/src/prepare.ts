@@ -100,7 +100,10 @@ function text(value: unknown, name: string, limit: number): string {
 }
 
 function checkAggregateId(value: AggregateId | undefined, name: string): string | null {
-  if (value === null || value === undefined) return null
+  if (value === null) return null
+  // A value that was not there, as after an INSERT that returns nothing, would be an event without order.
+  if (value === undefined)
+    invalid(name, 'is undefined: give the id of what the event is about, or null for an event without order')
   if (typeof value === 'bigint') return text(String(value), name, columnLimits.aggregateId)
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value))

@@ -132,3 +132,8 @@ describe('the tables', () => {
     expect(dropTablesSql(dialect, { name: 'events' })).toHaveLength(3)
   })
 })
+
+test.each(['mariadb', 'mysql2', 'pg', undefined])('a dialect that is not ours (%s) is refused', (dialect) => {
+  for (const make of [createTablesSql, dropTablesSql])
+    expect(() => make(dialect as never)).toThrow("needs the dialect 'postgres' or 'mysql'")
+})

@@ -26,7 +26,7 @@ test('takes an event as it is', () => {
 })
 
 test('fills in the defaults', () => {
-  const prepared = prepare({ headers: {}, aggregateId: undefined })
+  const prepared = prepare({ headers: {}, aggregateId: null })
   expect(prepared).toMatchObject({ headers: null, topic: null, aggregateId: null })
   expect(prepared?.id).toMatch(/^[0-9a-f-]{36}$/)
 })
@@ -40,6 +40,7 @@ describe('refuses, naming the place:', () => {
   })
 
   test.each([
+    [{ aggregateId: undefined }, 'event.aggregateId is undefined: give the id of what the event is about'],
     [{ type: 1 }, 'event.type must be a non-empty string, got 1'],
     [{ type: null }, 'event.type must be a non-empty string, got null'],
     [{ type: [] }, 'event.type must be a non-empty string, got an array'],

@@ -101,9 +101,42 @@ export function requireOneConnection(
   source: string,
   { url, config, pool }: { readonly url?: unknown; readonly config?: unknown; readonly pool?: unknown },
 ): void {
-  if (url === '') throw invalidOption(`${source}(): url is empty. Is the environment variable set?`)
+  if (url === '' || (url === undefined && config === undefined && pool === undefined))
+    throw invalidOption(
+      `${source}(): ${url === '' ? 'url is empty' : 'none of url, config and pool is given'}. Is the environment variable set?`,
+    )
   if ([url, config, pool].filter((given) => given !== undefined).length !== 1)
     throw invalidOption(`${source}() needs exactly one of url, config and pool.`)
+}
+
+/**
+ * Throws unless `url` is a URL of one of these schemes. What may be a piece of a password is never shown.
+ * `other`: the source for what else it may be.
+ */
+export function requireUrl(
+  source: string,
+  url: string,
+  { schemes, example, other }: { schemes: readonly string[]; example: string; other: string },
+): void {
+  const scheme = /^([a-z0-9+]+):\/\//i.exec(url)?.[1]?.toLowerCase()
+  if (scheme !== undefined && !schemes.includes(scheme))
+    throw invalidOption(
+      `${source}(): the URL begins with ${scheme}://, but must begin with ${schemes[0]}://. ${other}`,
+    )
+  // A # is always a character of the password that was not encoded: the rest would be taken for the host.
+  if (scheme === undefined || url.includes('#') || !URL.canParse(url) || !decodes(new URL(url)))
+    throw invalidOption(
+      `The database URL cannot be parsed. It must look like ${example}, with special characters in the password percent-encoded.`,
+    )
+}
+
+function decodes({ username, password, pathname }: URL): boolean {
+  try {
+    for (const part of [username, password, pathname]) decodeURIComponent(part)
+    return true
+  } catch {
+    return false
+  }
 }
 
 export function invalidOption(message: string): OutboxError {

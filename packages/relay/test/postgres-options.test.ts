@@ -29,7 +29,9 @@ describe('options', () => {
   })
 
   it.each([
-    [{}, 'exactly one of url, config and pool'],
+    [{}, 'none of url, config and pool is given. Is the environment variable set?'],
+    [{ url: 'mysql://me:s3cret-pw@h/db' }, "mysqlSource() of '@outboxkit/relay/mysql'"],
+    [{ url: 'postgres://me:s3cret#pw@h/db' }, 'percent-encoded'],
     [{ url, config: {} }, 'exactly one of url, config and pool'],
     [{ url, sweeep: {} }, "Did you mean 'sweep'?"],
     [{ url, sweep: { interval: 1 } }, 'intervalMs'],

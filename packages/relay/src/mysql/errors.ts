@@ -4,7 +4,10 @@ import { codeOf, Redactor, secretsOfUrl, sourceFailure } from '../redact.js'
 
 /** Numbers of the server's errors. `code` is not looked at: the driver names those of MariaDB wrongly. */
 export const errno = {
-  accessDenied: 1044,
+  databaseDenied: 1044,
+  loginDenied: 1045,
+  noDatabaseSelected: 1046,
+  noDatabase: 1049,
   noTable: 1146,
   noColumn: 1054,
   tableDenied: 1142,
@@ -73,6 +76,11 @@ const endings: ReadonlySet<number> = new Set([
 ])
 
 const hints: Readonly<Record<number, string>> = {
+  [errno.databaseDenied]: '. The account has no rights on that database: grant them, or name another one.',
+  [errno.loginDenied]: '. Is the password right, and may the account log in from this host?',
+  [errno.noDatabaseSelected]:
+    '. The URL names no database: write mysql://…/DATABASE, or set table: { schema }.',
+  [errno.noDatabase]: '. Is the database in the URL, or in table: { schema }, right?',
   [errno.noTable]: '. Was the table dropped or renamed? Create it again with the SQL of createTablesSql().',
   [errno.tableDenied]: '. The account of the relay lacks a privilege.',
   [errno.columnDenied]: '. The account of the relay lacks a privilege.',

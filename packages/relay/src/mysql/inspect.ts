@@ -122,7 +122,7 @@ async function refuseTables(connection: Connection, table: OutboxTable): Promise
   if (missing.length > 0) {
     const names = missing.map((kind) => qualifiedName(table, 'mysql', kind)).join(', ')
     throw unsupported(
-      `There is no table ${names} in this database, or the account of the relay may not see it. Create it with the SQL of createTablesSql('mysql'); is the database right (in the URL, or the option table.schema)?`,
+      `There is no table ${names} in this database, or the account of the relay may not see it. Create it with the SQL of createTablesSql('mysql'), or grant select on it to the account; is the database right (in the URL, or the option table.schema)?`,
     )
   }
   const name = qualifiedName(table, 'mysql')
@@ -179,7 +179,7 @@ async function refusePrivileges(connection: Connection, table: OutboxTable): Pro
   }
   if (missing.length > 0)
     throw unsupported(
-      `The account of the relay lacks privileges for ${qualifiedName(table, 'mysql')}. Run: ${missing.map((grant) => `grant ${grant} to <account>`).join('; ')}`,
+      `The account of the relay lacks privileges. Run: ${missing.map((grant) => `grant ${grant} to <account>`).join('; ')}`,
     )
 }
 

@@ -2,6 +2,7 @@ import type { ConnectionOptions } from 'mysql2/promise'
 import {
   invalidOption,
   requireOneConnection,
+  requireUrl,
   resolvePolling,
   type PollingInternals,
   type PollingOptions,
@@ -50,22 +51,32 @@ export function resolveOptions(options: MysqlSourceOptions): ResolvedSourceOptio
 
 function resolveConfig({ url, config, pool }: MysqlSourceOptions): ConnectionOptions {
   requireOneConnection('mysqlSource', { url, config, pool })
-  if (pool !== undefined) return {}
+  if (pool !== undefined) {
+    requirePool(pool)
+    return {}
+  }
   if (url === undefined) return { ...config }
-  const scheme = /^([a-z0-9+]+):\/\//i.exec(url)?.[1]?.toLowerCase()
-  // The driver's own error would repeat the URL, password and all.
-  if (!['mysql', 'mysql2', 'mariadb'].includes(scheme ?? '') || !URL.canParse(url) || !decodes(new URL(url)))
-    throw invalidOption(
-      'The database URL cannot be parsed. It must look like mysql://user:password@host:3306/database, with special characters in the password percent-encoded.',
-    )
+  requireUrl('mysqlSource', url, {
+    schemes: ['mysql', 'mysql2', 'mariadb'],
+    example: 'mysql://user:password@host:3306/database',
+    other: "For PostgreSQL there is postgresSource() of '@outboxkit/relay/postgres'.",
+  })
+  refuseTlsParameters(url)
   return { uri: url }
 }
 
-function decodes({ username, password, pathname }: URL): boolean {
-  try {
-    for (const part of [username, password, pathname]) decodeURIComponent(part)
-    return true
-  } catch {
-    return false
-  }
+/** mysql2 ignores these; somebody who writes them wants TLS, or something of Prisma's. */
+function refuseTlsParameters(url: string): void {
+  const found = [...new URL(url).searchParams.keys()].find((name) => /^(ssl.+|use_?ssl|tls.*)$/i.test(name))
+  if (found === undefined) return
+  throw invalidOption(
+    `mysqlSource(): the URL's parameter ${found} is not known to mysql2 and would be ignored. For TLS give config: { uri, ssl: {} } instead of url.`,
+  )
+}
+
+function requirePool(pool: MysqlPool): void {
+  if (typeof pool.getConnection === 'function') return
+  throw invalidOption(
+    'mysqlSource(): pool must be a pool of mysql2 or mysql2/promise, as createPool() makes it.',
+  )
 }

@@ -3,6 +3,7 @@ import type { HoleRule } from '../holes.js'
 import {
   invalidOption,
   requireOneConnection,
+  requireUrl,
   resolvePolling,
   type PollingInternals,
   type PollingOptions,
@@ -33,6 +34,8 @@ export interface ResolvedSourceOptions extends ResolvedPollingOptions {
   readonly restAfterMs: number
 }
 
+const example = 'postgres://user:password@host:5432/database'
+
 /** Fills in the defaults. Throws `OUTBOX_OPTION_INVALID` for what is unknown or malformed. */
 export function resolveOptions(options: PostgresSourceOptions): ResolvedSourceOptions {
   const polling = resolvePolling('postgresSource', options, ['restAfterMs'])
@@ -50,6 +53,12 @@ function resolveConfig({ url, config, pool }: PostgresSourceOptions): pg.ClientC
   // a pool hides its password from enumeration; it is needed to keep it out of messages
   if (pool !== undefined)
     return { ...pool.options, password: (pool.options as pg.ClientConfig | undefined)?.password }
+  if (url !== undefined && /^[a-z0-9+]+:\/\//i.test(url))
+    requireUrl('postgresSource', url, {
+      schemes: ['postgres', 'postgresql'],
+      example,
+      other: "For MySQL and MariaDB there is mysqlSource() of '@outboxkit/relay/mysql'.",
+    })
   const resolved = url === undefined ? { ...config } : { connectionString: url }
   try {
     // Parses the URL; connects to nothing.
@@ -57,7 +66,7 @@ function resolveConfig({ url, config, pool }: PostgresSourceOptions): pg.ClientC
   } catch {
     // The driver's error repeats the URL, password and all.
     throw invalidOption(
-      'The database URL cannot be parsed. It must look like postgres://user:password@host:5432/database, with special characters in the password percent-encoded.',
+      `The database URL cannot be parsed. It must look like ${example}, with special characters in the password percent-encoded.`,
     )
   }
   return resolved

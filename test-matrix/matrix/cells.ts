@@ -111,8 +111,11 @@ export const slice: readonly Cell[] = [
     node: 'current',
     postgres: 14,
     select: [
-      ...['--project', 'servers', 'test-matrix/conformance/knex'],
-      ...['postgres', 'relay'].map((name) => `packages/relay/test-servers/${name}`),
+      '--project',
+      'servers',
+      'test-matrix/conformance/knex',
+      'packages/relay/test-servers/postgres',
+      'packages/relay/test-servers/relay',
     ],
     minutes: 5,
   },

@@ -3,7 +3,7 @@ import type { Outcome } from '@outboxkit/relay'
 import type { DriverRecord } from './driver.js'
 import { partitionOf } from './murmur2.js'
 import type { Router } from './routing.js'
-import { batchOverhead, recordSize } from './size.js'
+import { batchOverhead, bodySize, sizeInBatch } from './size.js'
 
 /** An event that has become a record for a topic. */
 export interface PlannedEvent {
@@ -13,6 +13,8 @@ export interface PlannedEvent {
   /** Events with the same scope keep their order. `null`: no order. */
   readonly scope: string | null
   readonly record: DriverRecord
+  /** Of the record, wherever it stands in a batch: measured once. */
+  readonly bodyBytes: number
   /** `null`: any partition will do. */
   readonly key: Uint8Array | null
 }
@@ -68,7 +70,8 @@ function placeOf(topic: string | null, scope: string): string {
 function plan(index: number, event: StoredEvent, scope: string | null, envelope: Envelope): PlannedEvent {
   const message = envelope.toMessage(event)
   const key = message.key === null ? null : Buffer.from(message.key)
-  return { index, event, scope, key, record: { key, value: message.value, headers: message.headers } }
+  const record = { key, value: message.value, headers: message.headers }
+  return { index, event, scope, key, record, bodyBytes: bodySize(record) }
 }
 
 function asRejection(thrown: unknown, event: StoredEvent): OutboxError {
@@ -106,8 +109,8 @@ export function placeEvents(
 }
 
 /** Bytes of the smallest batch that can carry the record. */
-export function aloneBytes(record: DriverRecord): number {
-  return batchOverhead + recordSize(record, 0)
+export function aloneBytes({ bodyBytes }: PlannedEvent): number {
+  return batchOverhead + sizeInBatch(bodyBytes, 0)
 }
 
 export interface RoundLimits {
@@ -137,7 +140,7 @@ export function nextRound(pending: readonly PlacedEvent[], limits: RoundLimits):
     const { partition, scope } = item
     const batch = batches.get(partition) ?? []
     const place = scope === null ? undefined : places.get(scope)
-    const size = recordSize(item.record, batch.length)
+    const size = sizeInBatch(item.bodyBytes, batch.length)
     const total = (bytes.get(partition) ?? batchOverhead) + size
     const full =
       batch.length > 0 &&

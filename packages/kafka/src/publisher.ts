@@ -148,7 +148,7 @@ class KafkaPublisher implements Publisher {
     const found = await this.#topics.lookup(topic, signal)
     if (found.status !== 'found') return found
     const limit = found.topic.maxMessageBytes ?? Infinity
-    if (planned.every((item) => aloneBytes(item.record) <= limit)) return found
+    if (planned.every((item) => aloneBytes(item) <= limit)) return found
     this.#topics.doubt(topic)
     return this.#topics.lookup(topic, signal)
   }

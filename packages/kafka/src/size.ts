@@ -8,14 +8,23 @@ export const batchOverhead = 61
 /** The broker's default of `max.message.bytes`. */
 export const defaultMaxMessageBytes = 1_000_012
 
-/** Bytes of one uncompressed record at `offsetDelta` of its batch, when all records have the same timestamp. */
-export function recordSize(record: DriverRecord, offsetDelta: number): number {
+/** Bytes of a record without its length and its place in the batch: what does not depend on the batch. */
+export function bodySize(record: DriverRecord): number {
   // attributes and timestamp delta: a byte each
-  let body = 2 + varintSize(offsetDelta)
+  let body = 2
   body += fieldSize(byteLength(record.key)) + fieldSize(byteLength(record.value))
   body += varintSize(record.headers.length)
   for (const [name, value] of record.headers)
     body += fieldSize(byteLength(name)) + fieldSize(byteLength(value))
+  return body
+}
+
+/**
+ * Bytes of one uncompressed record of so many {@link bodySize bytes} at `offsetDelta` of its batch, when all records
+ * have the same timestamp.
+ */
+export function sizeInBatch(bodyBytes: number, offsetDelta: number): number {
+  const body = bodyBytes + varintSize(offsetDelta)
   return varintSize(body) + body
 }
 

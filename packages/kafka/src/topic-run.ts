@@ -37,7 +37,7 @@ export class TopicRun {
     this.#options = options
     const pending: PlacedEvent[] = []
     for (const item of events) {
-      const bytes = aloneBytes(item.record)
+      const bytes = aloneBytes(item)
       const blocked = item.scope === null ? undefined : this.#blocked.get(item.scope)
       if (blocked !== undefined) this.#outcomes.set(item.index, blockedBy(blocked, options.topic))
       else if (bytes > (options.maxMessageBytes ?? Infinity))
@@ -100,7 +100,7 @@ export class TopicRun {
       // One of them is to blame; nothing of this batch is written, so it can be cut in half.
       this.#maxRecords.set(partition, Math.floor(items.length / 2))
     } else if (outcome.status === 'too-large') {
-      this.#reject(first, tooLarge(first, this.#options, aloneBytes(first.record)))
+      this.#reject(first, tooLarge(first, this.#options, aloneBytes(first)))
     } else {
       this.#reject(first, refused(first, this.#options.topic, outcome))
     }

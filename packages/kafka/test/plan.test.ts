@@ -1,5 +1,6 @@
 import { cloudEvents, scopeOf } from '@outboxkit/core'
 import { describe, expect, it } from 'vitest'
+import { bodySize } from '../src/size.js'
 import { nextRound, placeEvents, planEvents, type PlacedEvent } from '../src/plan.js'
 import { createRouter } from '../src/routing.js'
 import { storedEvent } from './event.js'
@@ -103,7 +104,7 @@ describe('placeEvents', () => {
 function placed(index: number, scope: string | null, partition: number, bytes = 10): PlacedEvent {
   const event = storedEvent(index, { aggregateId: scope })
   const record = { key: null, value: 'x'.repeat(bytes), headers: [] }
-  return { index, event, scope: scopeOf(event), record, key: null, partition }
+  return { index, event, scope: scopeOf(event), record, bodyBytes: bodySize(record), key: null, partition }
 }
 
 describe('nextRound', () => {

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { batchOverhead, recordSize } from '../src/size.js'
+import type { DriverRecord } from '../src/driver.js'
+import { batchOverhead, bodySize, sizeInBatch } from '../src/size.js'
+
+const recordSize = (record: DriverRecord, offsetDelta: number): number =>
+  sizeInBatch(bodySize(record), offsetDelta)
 
 describe('record size', () => {
   it('counts lengths, attributes, deltas and one byte per absent field', () => {

@@ -1,6 +1,7 @@
 import { scopeOf } from '@outboxkit/core'
 import { describe, expect, it } from 'vitest'
 import type { PlacedEvent } from '../src/plan.js'
+import { bodySize } from '../src/size.js'
 import { retryError, TopicRun } from '../src/topic-run.js'
 import { storedEvent } from './event.js'
 
@@ -8,14 +9,8 @@ const options = { topic: 't', maxMessageBytes: 1_000, maxBatchBytes: 1_000 }
 
 function placed(index: number, aggregateId: string | null, partition: number, bytes = 10): PlacedEvent {
   const event = storedEvent(index, { aggregateId })
-  return {
-    index,
-    event,
-    scope: scopeOf(event),
-    record: { key: null, value: 'x'.repeat(bytes), headers: [] },
-    key: null,
-    partition,
-  }
+  const record = { key: null, value: 'x'.repeat(bytes), headers: [] }
+  return { index, event, scope: scopeOf(event), record, bodyBytes: bodySize(record), key: null, partition }
 }
 
 const statusesOf = (run: TopicRun): string[] =>

@@ -20,14 +20,29 @@ function bytes(value: Uint8Array | string | null): Buffer | string | null {
 }
 
 function toHeaders(headers: DriverRecord['headers']): IHeaders {
+  const result: IHeaders = {}
+  for (const [name, value] of headers) {
+    if (isOdd(name) || Object.hasOwn(result, name)) return toOddHeaders(headers)
+    result[name] = value ?? absent()
+  }
+  return result
+}
+
+/** An object would lose `__proto__` and put names like '1' first. */
+function isOdd(name: string): boolean {
+  const first = name.charCodeAt(0)
+  return (first >= 48 && first <= 57) || name === '__proto__'
+}
+
+/** Names that come several times, or that an object cannot hold in their place. */
+function toOddHeaders(headers: DriverRecord['headers']): IHeaders {
   const values = new Map<string, (Buffer | string)[]>()
   for (const [name, value] of headers) {
     const list = values.get(name)
     if (list === undefined) values.set(name, [value ?? absent()])
     else list.push(value ?? absent())
   }
-  // An object would lose `__proto__` and put names like '1' first.
-  if ([...values.keys()].some((name) => /^\d|^__proto__$/.test(name))) return ordered(values)
+  if ([...values.keys()].some(isOdd)) return ordered(values)
   const result: IHeaders = {}
   for (const [name, list] of values) result[name] = list
   return result

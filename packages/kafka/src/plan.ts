@@ -169,9 +169,10 @@ export function rejectInTurn(
 ): readonly Outcome[] {
   const waiting = new Map<string, OutboxError>()
   return outcomes.map((outcome, index) => {
+    if (outcome.status === 'published') return outcome
     const event = events[index]
     const scope = event === undefined ? null : scopeOf(event)
-    if (scope === null || outcome.status === 'published') return outcome
+    if (scope === null) return outcome
     if (outcome.status === 'retry') {
       waiting.set(placeOf(outcome.topic, scope), outcome.error)
       waiting.set(placeOf(null, scope), outcome.error)

@@ -3,7 +3,7 @@ import type { OutboxError } from '@outboxkit/core'
 /** What a database driver has to offer for a {@link Session}. */
 export interface SessionDriver<Link> {
   /** Connects. `onError` is to be called when the link breaks while nothing runs on it. */
-  open(onError: () => void): Promise<Link>
+  open(onError: (error?: Error) => void): Promise<Link>
   /** Ends a link, also in the middle of a statement. */
   end(link: Link): void
   /** True for an error after which the link goes on. */
@@ -21,6 +21,8 @@ export class Session<Link> {
   #tail: Promise<unknown> = Promise.resolve()
   /** Counts the calls of close(): what waited in line when it was called must not open a new link. */
   #closed = 0
+  /** Fails what is running: drivers may leave a statement without an answer when its link is lost or ended. */
+  #lose: ((error: Error) => void) | undefined
 
   constructor(driver: SessionDriver<Link>) {
     this.#driver = driver
@@ -51,6 +53,7 @@ export class Session<Link> {
     const link = this.#link
     this.#link = undefined
     this.#closed += 1
+    this.#lose?.(new Error('the connection was closed'))
     const opened = await link?.catch(() => undefined)
     if (opened !== undefined) this.#driver.end(opened)
   }
@@ -68,7 +71,7 @@ export class Session<Link> {
       throw this.#driver.failure('Cannot connect', error)
     }
     try {
-      return await run(link)
+      return await this.#unlessLost(run(link))
     } catch (error) {
       // Only an error that the server has reported leaves the link usable.
       if (!this.#driver.isReported(error)) {
@@ -80,8 +83,20 @@ export class Session<Link> {
   }
 
   #open(): Promise<Link> {
-    const opening: Promise<Link> = this.#driver.open(() => this.#forget(opening))
+    const opening: Promise<Link> = this.#driver.open((error) => {
+      if (this.#link === opening) this.#lose?.(error ?? new Error('the connection was lost'))
+      this.#forget(opening)
+    })
     return opening
+  }
+
+  #unlessLost<R>(running: Promise<R>): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#lose = reject
+      running.then(resolve, reject).finally(() => {
+        if (this.#lose === reject) this.#lose = undefined
+      })
+    })
   }
 
   #forget(opening: Promise<Link>): void {

@@ -140,7 +140,7 @@ export class Connection {
     return { rows: [], affected: result.affectedRows ?? 0 }
   }
 
-  async #open(onError: () => void): Promise<Client> {
+  async #open(onError: (error?: Error) => void): Promise<Client> {
     const { pool, connectTimeoutMs } = this.#options
     const client = await (pool === undefined ? this.#openClient() : fromPool(pool, connectTimeoutMs))
     // Without a listener an idle connection that breaks would end the process.

@@ -128,7 +128,7 @@ export class Connection {
     return result.rows
   }
 
-  async #open(onError: () => void): Promise<Link> {
+  async #open(onError: (error?: Error) => void): Promise<Link> {
     const { pool } = this.#options
     const link = await (pool === undefined ? this.#openClient(onError) : this.#openPooled(pool, onError))
     try {
@@ -140,7 +140,7 @@ export class Connection {
     }
   }
 
-  async #openClient(onError: () => void): Promise<Link> {
+  async #openClient(onError: (error?: Error) => void): Promise<Link> {
     const client = new pg.Client({
       keepAlive: true,
       connectionTimeoutMillis: this.#options.connectTimeoutMs,
@@ -162,7 +162,7 @@ export class Connection {
     }
   }
 
-  async #openPooled(pool: PgPool, onError: () => void): Promise<Link> {
+  async #openPooled(pool: PgPool, onError: (error?: Error) => void): Promise<Link> {
     const client = await pool.connect()
     client.on('error', onError)
     let released = false

@@ -32,7 +32,7 @@ interface Client {
   query(options: object): Promise<unknown>
   execute(options: object): Promise<unknown>
   destroy(): void
-  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'error' | 'end', listener: (error: Error) => void): unknown
 }
 
 export interface ConnectOptions {
@@ -145,6 +145,8 @@ export class Connection {
     const client = await (pool === undefined ? this.#openClient() : fromPool(pool, connectTimeoutMs))
     // Without a listener an idle connection that breaks would end the process.
     client.on('error', onError)
+    // A statement may be left without an answer when the server closes the connection.
+    client.on('end', () => onError())
     try {
       await withDeadline(this.#prepareSession(client), connectTimeoutMs)
       return client

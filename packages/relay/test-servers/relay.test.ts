@@ -130,14 +130,17 @@ describe.each(stages)('a relay on $name', ({ open, dialect }) => {
       },
     })
     await relay.start()
-    for (let round = 0; round < 20; round++) {
+    let emitted = 0
+    // On a fast machine a few settlements take all of it: go on until each kill has had one to meet.
+    for (let round = 0; round < 20 || kills < 5; round++) {
       await emit(500, `key ${round % 4}`)
+      emitted += 500
       if (round % 3 === 0) await stage.killConnections('one')
+      if (round >= 20) await untilEmpty()
     }
     await untilEmpty()
     await relay.stop()
-    expect(kills).toBe(5)
-    expect(firstPositions()).toEqual(Array.from({ length: 10_000 }, (_, index) => index + 1))
+    expect(firstPositions()).toEqual(Array.from({ length: emitted }, (_, index) => index + 1))
     expect(relay.metrics().faults).toBeGreaterThan(0)
   })
 

@@ -16,6 +16,22 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       `${client} (dynamic)`,
     ]),
   ],
+  cli: [
+    '@outboxkit/core',
+    '@outboxkit/kafka',
+    '@outboxkit/relay',
+    ...[
+      '@bomb.sh/tab',
+      '@clack/prompts',
+      '@hono/node-server',
+      'cli-table3',
+      'commander',
+      'diff',
+      'hono',
+      'jiti',
+    ],
+    ...['kafkajs', 'mysql2', 'pg', 'picocolors', 'pino', 'pino-pretty', 'prom-client', 'zod'],
+  ],
   testing: ['@outboxkit/core', '@outboxkit/relay', 'vitest', 'pg', 'fast-check'],
 }
 

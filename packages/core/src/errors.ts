@@ -32,6 +32,12 @@ export const errorCodes = [
   'OUTBOX_PUBLISH_RETRY',
   'OUTBOX_PUBLISH_REJECTED',
   'OUTBOX_DRIVER_UNSUPPORTED',
+  // command and migrations
+  'OUTBOX_CONFIG_INVALID',
+  'OUTBOX_DATABASE_FAILED',
+  'OUTBOX_SCHEMA_VERSION',
+  'OUTBOX_PRIVILEGE_MISSING',
+  'OUTBOX_MIGRATION_FAILED',
 ] as const
 
 /** The closed union of error codes. */

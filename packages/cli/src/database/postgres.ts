@@ -1,0 +1,87 @@
+import pg from 'pg'
+import { OutboxError } from '@outboxkit/core'
+import type { DatabaseSettings } from '../config/resolved.js'
+import type { Database, Query, Row } from './database.js'
+import { databaseFailure, redactor } from './failure.js'
+
+/** All values as the server writes them, but for booleans, 32-bit numbers and bytes. */
+const asText: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    const parsed = new Set([
+      pg.types.builtins.BOOL,
+      pg.types.builtins.INT2,
+      pg.types.builtins.INT4,
+      pg.types.builtins.BYTEA,
+    ])
+    return parsed.has(oid) ? pg.types.getTypeParser(oid, format as 'text') : (value: string) => value
+  }) as pg.CustomTypesConfig['getTypeParser'],
+}
+
+export async function openPostgres(
+  settings: DatabaseSettings,
+  {
+    connectTimeoutMs = 10_000,
+    statementTimeoutMs = 60_000,
+  }: { connectTimeoutMs?: number; statementTimeoutMs?: number },
+): Promise<Database> {
+  const client = createClient(settings, {
+    types: asText,
+    connectionTimeoutMillis: connectTimeoutMs,
+    statement_timeout: statementTimeoutMs,
+    application_name: 'outboxkit',
+    options: '-c timezone=UTC',
+  })
+  const { host, port, database, password } = client as pg.Client & { password?: unknown }
+  const redact = redactor([typeof password === 'string' ? password : undefined])
+  const name = `${host}:${port}/${database ?? ''}`
+  // A connection that ends while idle: the next statement says so.
+  client.on('error', () => undefined)
+  const query: Query = async (sql, values = []) => {
+    try {
+      return (await client.query<Row>(sql, [...values])).rows
+    } catch (error) {
+      throw databaseFailure(`PostgreSQL ${name}`, error, redact)
+    }
+  }
+  try {
+    await client.connect()
+  } catch (error) {
+    throw databaseFailure(`PostgreSQL ${name} cannot be reached`, error, redact)
+  }
+  const [row] = await query('show server_version')
+  return {
+    dialect: 'postgres',
+    flavour: 'postgres',
+    version: String(row?.['server_version']).split(' ')[0] ?? '',
+    name,
+    query,
+    async transaction(work) {
+      await query('begin')
+      try {
+        const result = await work(query)
+        await query('commit')
+        return result
+      } catch (error) {
+        await query('rollback').catch(() => undefined)
+        throw error
+      }
+    },
+    close: () => client.end().catch(() => undefined),
+  }
+}
+
+function createClient({ url, config }: DatabaseSettings, extra: pg.ClientConfig): pg.Client {
+  try {
+    return new pg.Client({
+      ...(config as pg.ClientConfig | undefined),
+      ...(url === undefined ? {} : { connectionString: url }),
+      ...extra,
+    })
+  } catch {
+    // The driver's error repeats the URL, password and all.
+    throw new OutboxError(
+      'OUTBOX_OPTION_INVALID',
+      'The database URL cannot be parsed. It must look like postgres://user:password@host:5432/database, with special characters in the password percent-encoded.',
+    )
+  }
+}

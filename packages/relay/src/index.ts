@@ -16,3 +16,14 @@ export type {
   Source,
 } from './source.js'
 export type { Outcome, Publisher } from './publisher.js'
+export type { SourceProblem } from './problem.js'
+export {
+  outboxMetrics,
+  type HeldError,
+  type LeaseSummary,
+  type OutboxState,
+  type OutboxStateOptions,
+  type RowCount,
+} from './observe/state.js'
+export type { QueryTarget, RunStatement } from './observe/query.js'
+export { prometheusText, tableGauges, type GaugeSample, type TableGauge } from './observe/gauges.js'

@@ -7,13 +7,18 @@ export interface GlobalFlags {
   readonly json?: boolean | undefined
   /** Which of several outboxes. Default: all, or the only one. */
   readonly outbox?: string | undefined
+  /** Errors with their stack. */
+  readonly debug?: boolean | undefined
 }
+
+/** The program's ends: 0 clean, 1 fault, 2 usage, 3 the schema does not fit this program. */
+export type ExitCode = 0 | 1 | 2 | 3
 
 /** What a command runs in; tests make their own. */
 export interface CommandContext {
   readonly cwd: string
   readonly environment: Readonly<Record<string, string | undefined>>
-  /** Aborted by Ctrl-C and SIGTERM; a second one ends the process. */
+  /** Aborted by Ctrl-C and SIGTERM, and when nobody reads the output any more; a second signal ends the process. */
   readonly signal: AbortSignal
   /** `json` is known when a command runs, not before. */
   output(flags: GlobalFlags): Output
@@ -21,6 +26,6 @@ export interface CommandContext {
   loadConfig(flags: GlobalFlags): Promise<ResolvedConfig>
   /** The outboxes that the flags select; at least one. Rejects when the name is not known. */
   selectOutboxes(config: ResolvedConfig, flags: GlobalFlags): readonly ResolvedOutbox[]
-  /** The program's end. 0 clean, 1 fault, 2 usage, 3 the schema does not fit this program. */
-  setExitCode(code: 0 | 1 | 2 | 3): void
+  /** For an end that is no error, e.g. `status --fail-above`. */
+  setExitCode(code: ExitCode): void
 }

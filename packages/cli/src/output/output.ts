@@ -1,3 +1,5 @@
+import type { Paint } from './paint.js'
+
 /** Where a command prints: results to standard output, everything else to standard error. */
 export interface Output {
   /** Results as JSON instead of text. */
@@ -6,6 +8,10 @@ export interface Output {
   readonly interactive: boolean
   /** Standard output shows colours. */
   readonly colour: boolean
+  /** Columns of the terminal; 80 where there is none. */
+  readonly columns: number
+  /** Colours for what goes to `line`, `table` and `note`; the text itself where there are none. */
+  readonly paint: Paint
   /** One line of a result for people; nothing with `--json`. Control characters are removed. */
   line(text?: string): void
   /** A table for people; nothing with `--json`. */
@@ -15,7 +21,13 @@ export interface Output {
   /** For people, on standard error, also with `--json`. */
   note(text: string): void
   /** Long work: counted on a terminal, silent elsewhere. */
-  progress(title: string): { update(text: string): void; stop(text?: string): void }
+  progress(title: string): Progress
+}
+
+export interface Progress {
+  update(text: string): void
+  /** Takes the line away; `text` stays as a note. */
+  stop(text?: string): void
 }
 
 /** Text from outside - payloads, names, reasons - without what would move a terminal's cursor or change its colours. */

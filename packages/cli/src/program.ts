@@ -1,0 +1,71 @@
+import { Command } from 'commander'
+import type { CommandContext } from './context.js'
+import { commands, type CommandEntry } from './commands.js'
+import type { OutputStream } from './output/streams.js'
+
+/** Asks for all commands: the shell wants to know every name and flag. */
+const needsAll = new Set(['complete', 'completion'])
+
+export interface ProgramSettings {
+  readonly version: string
+  readonly stdout: OutputStream
+  readonly stderr: OutputStream
+}
+
+/**
+ * The whole command line. Only the command that `argv` names is loaded, so that none waits for the libraries of
+ * another; the others are there by name, for the help. `argv`: without node and script.
+ */
+export async function createProgram(
+  argv: readonly string[],
+  context: CommandContext,
+  { version, stdout, stderr }: ProgramSettings,
+): Promise<Command> {
+  const program = new Command('outboxkit')
+    .description('A transactional outbox for Prisma, Drizzle and Knex: migrations, relay, operations.')
+    .version(version, '--version', 'print the version')
+    .option('--config <file>', 'configuration file (default: outbox.config.* here or in a folder above)')
+    .option('--outbox <name>', 'which one of several outboxes')
+    .option('--json', 'results as JSON on standard output')
+    .option('--debug', 'errors with their stack')
+    .helpOption('-h, --help', 'show help')
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void stdout.write(text),
+      writeErr: (text) => void stderr.write(text),
+    })
+    .exitOverride()
+  const all = argv.some((argument) => needsAll.has(argument))
+  for (const entry of commands) {
+    const wanted = all || argv.includes(entry.name)
+    program.addCommand(wanted ? await loaded(entry, context) : new Command(entry.name))
+    const added = program.commands.at(-1)
+    if (added !== undefined) settle(added.summary(entry.summary), program)
+  }
+  usageAfterErrors(program)
+  return program
+}
+
+async function loaded({ name, summary, load }: CommandEntry, context: CommandContext): Promise<Command> {
+  const create = await load()
+  const command = create(context)
+  if (command.name() !== name) throw new TypeError(`The command ${name} calls itself ${command.name()}.`)
+  return command.description() === '' ? command.description(summary) : command
+}
+
+/** What commander gives to commands that it makes itself. */
+function settle(command: Command, parent: Command): void {
+  command.copyInheritedSettings(parent)
+  usageAfterErrors(command)
+  for (const child of command.commands) settle(child, command)
+}
+
+function usageAfterErrors(command: Command): void {
+  command.configureOutput({
+    outputError: (text, write) => write(`${text.trimEnd()}\nusage: ${pathOf(command)} ${command.usage()}\n`),
+  })
+}
+
+function pathOf(command: Command): string {
+  return command.parent === null ? command.name() : `${pathOf(command.parent)} ${command.name()}`
+}

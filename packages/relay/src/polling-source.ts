@@ -1,4 +1,5 @@
 import { OutboxError, type StoredEvent } from '@outboxkit/core'
+import type { SourceProblem } from './problem.js'
 import type { Batch, HeldEvent, HeldRow, HeldScope, Lease, LeaseStore, Settlement, Source } from './source.js'
 
 /** Reads in order from the start of the table; lives from `open()` to `close()`. */
@@ -19,6 +20,7 @@ export interface PollingBackend<Reader> {
   readonly leases: LeaseStore
   /** Connects, refuses what cannot be read in order, and notes which server it is under the lease. */
   open(lease: Lease): Promise<Reader>
+  inspect(): Promise<readonly SourceProblem[]>
   settle(lease: Lease, settlement: Settlement): Promise<void>
   heldScopes(): Promise<readonly HeldScope[]>
   readHeld(scope: HeldScope, limit: number): Promise<readonly HeldRow[]>
@@ -39,6 +41,7 @@ export interface PollingBackend<Reader> {
 export interface PollingSource<Stats> extends Source {
   /** Counters since `open()`, for metrics and tests; `undefined` while closed. */
   readonly stats: Stats | undefined
+  inspect(): Promise<readonly SourceProblem[]>
 }
 
 /** What is the same for every database: who is open, and what an error or an abort means for the memory. */
@@ -62,6 +65,10 @@ export class PollSource<Stats, Reader extends PollingReader<Stats>> implements P
 
   get stats(): Stats | undefined {
     return this.#opened?.reader.stats
+  }
+
+  inspect(): Promise<readonly SourceProblem[]> {
+    return this.#backend.inspect()
   }
 
   async open(lease: Lease): Promise<void> {

@@ -1,4 +1,5 @@
 import type { StoredEvent } from '@outboxkit/core'
+import type { SourceProblem } from './problem.js'
 
 /** Proof of ownership; every statement that makes rows leave carries it. */
 export interface Lease {
@@ -93,6 +94,12 @@ export interface Source {
   readonly leases: LeaseStore
   /** Connects and checks that the table can be read in order. Throws `OUTBOX_SOURCE_UNSUPPORTED` if not. */
   open(lease: Lease): Promise<void>
+  /**
+   * Looks at server and tables as `open` does, and says everything that `open` would refuse or warn of, and more.
+   * Needs no lease and writes nothing. Throws `OUTBOX_SOURCE_FAILED` when the database does not answer. Optional:
+   * for `outboxkit doctor`.
+   */
+  inspect?(): Promise<readonly SourceProblem[]>
   /**
    * The next events, none of which was returned before by this opened source and none of which lies before an
    * unread event of the same key. Returns at once; an empty batch means: nothing new now.

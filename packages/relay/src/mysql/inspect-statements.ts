@@ -18,6 +18,13 @@ export const readVariables: Statement = {
   unprepared: true,
 }
 
+/** The account of this connection, as GRANT takes it. */
+export const readAccount: Statement = {
+  text: `select concat('\`', replace(substring_index(current_user(), '@', 1), '\`', '\`\`'), '\`@\`', substring_index(current_user(), '@', -1), '\`')`,
+  values: [],
+  unprepared: true,
+}
+
 /** How many nodes a Galera cluster has; nothing elsewhere. */
 export const readClusterSize: Statement = {
   text: `show global status where variable_name = 'wsrep_cluster_size'`,

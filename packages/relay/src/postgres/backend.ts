@@ -1,9 +1,10 @@
 import { OutboxError, qualifiedName, type StoredEvent } from '@outboxkit/core'
+import type { SourceProblem } from '../problem.js'
 import { toBacklog, type PollingBackend } from '../polling-source.js'
 import type { HeldEvent, HeldRow, HeldScope, Lease, Settlement } from '../source.js'
 import { Connection } from './connection.js'
 import { toHeldRow, toScope } from './decode.js'
-import { inspect } from './inspect.js'
+import { findProblems, inspect } from './inspect.js'
 import { PostgresLeaseStore } from './lease-store.js'
 import { storeFingerprint } from './lease-statements.js'
 import type { ResolvedSourceOptions } from './options.js'
@@ -38,6 +39,10 @@ export class PostgresBackend implements PollingBackend<Reader> {
     const reader = new Reader(this.#reads, this.#options, { sequence, relations, server, identity })
     await reader.start()
     return reader
+  }
+
+  inspect(): Promise<readonly SourceProblem[]> {
+    return findProblems(this.#reads, this.#options.table)
   }
 
   settle(lease: Lease, settlement: Settlement): Promise<void> {

@@ -21,6 +21,9 @@ export interface Inspection {
   readonly hidesRows: boolean
   /** `SELECT on "outbox"` and the like. */
   readonly missingPrivileges: readonly string[]
+  readonly sequenceReadable: boolean
+  /** The role of this connection, quoted. */
+  readonly role: string
   /** Object ids of the table, its partitions and the sequence. */
   readonly relations: readonly string[]
   readonly settings: Readonly<Record<string, string>>
@@ -45,6 +48,7 @@ s as (select named.*, case when attnum is not null then pg_get_serial_sequence(o
 select json_build_object(
   'version', version(),
   'inRecovery', pg_is_in_recovery(),
+  'role', quote_ident(current_user),
   'outbox', outbox::text, 'lease', lease::text, 'held', held::text,
   'isTable', coalesce(relkind in ('r', 'p'), false),
   'columns', (select coalesce(json_object_agg(attname, format_type(atttypid, null)), '{}') from pg_attribute

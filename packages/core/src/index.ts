@@ -23,9 +23,9 @@ export {
   columnLimits,
   qualifiedName,
   resolveTable,
-  tableDefinition,
   tableKinds,
   tableName,
+  type BaseTableKind,
   type Column,
   type Index,
   type OutboxTable,
@@ -34,7 +34,21 @@ export {
   type TableKind,
   type TableOptions,
 } from './table.js'
-export { createTablesSql, dropTablesSql } from './ddl.js'
+export { schemaTable, schemaTables, tableDefinition } from './definitions.js'
+export {
+  defaultPartition,
+  latestSchemaVersion,
+  resolveSchema,
+  schemaParts,
+  schemaVersionOf,
+  type OptionalPart,
+  type OutboxSchema,
+  type PartitionedTable,
+  type SchemaOptions,
+  type SchemaPart,
+} from './schema.js'
+export { createTablesSql, dropTablesSql, schemaSql } from './ddl.js'
+export { schemaConflicts, upgradeSql, type SchemaChange } from './upgrade.js'
 export { scopeOf, sizeOf, type AggregateId, type OutboxEvent, type StoredEvent } from './event.js'
 export {
   defineEvents,
@@ -52,7 +66,20 @@ export {
 } from './catalogue.js'
 export type { StandardIssue, StandardResult, StandardSchema } from './standard-schema.js'
 export { uuidv7 } from './uuid.js'
-export { rejectUnknownKeys } from './known-keys.js'
+export { emitterOf, withEventContext } from './event-context.js'
+export {
+  detached,
+  openTelemetry,
+  runInContext,
+  spanContextOf,
+  untraced,
+  warnOfTracing,
+  withSpan,
+  type OpenTelemetry,
+  type SpanContext,
+  type TraceContext,
+} from './open-telemetry.js'
+export { nearestName, rejectUnknownKeys } from './known-keys.js'
 export type { BigIntPolicy } from './json.js'
 export type { PreparedEvent } from './prepare.js'
 export { insertEvents, type DuplicatePolicy } from './insert.js'

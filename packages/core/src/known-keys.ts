@@ -12,7 +12,7 @@ export function rejectUnknownKeys(
 ): void {
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
-    const nearest = nearestOf(key, known)
+    const nearest = nearestName(key, known)
     const hint = nearest === undefined ? `It has: ${known.join(', ')}.` : `Did you mean '${nearest}'?`
     throw new OutboxError(
       code,
@@ -24,7 +24,8 @@ export function rejectUnknownKeys(
   }
 }
 
-function nearestOf(key: string, known: readonly string[]): string | undefined {
+/** The name that `key` was probably meant to be; `undefined` when none is near. */
+export function nearestName(key: string, known: readonly string[]): string | undefined {
   const ranked = known.map((name) => ({
     name,
     distance: editDistance(key.toLowerCase(), name.toLowerCase()),

@@ -38,6 +38,11 @@ export interface OutboxOptions {
   readonly onDuplicate?: DuplicatePolicy | undefined
   /** Adds `outbox.emit()` to the handle, which finds the current transaction by itself. Default false. */
   readonly ambient?: boolean | undefined
+  /**
+   * Where OpenTelemetry is registered, `emit` stores the active trace context (and baggage) in the event's headers,
+   * as the application's propagator writes it. `false` leaves it out. Default true.
+   */
+  readonly tracing?: boolean | undefined
   /** Told of every failing `afterCommit` hook. Default: a process warning. The commit stands in any case. */
   readonly onAfterCommitError?: ((error: unknown) => void) | undefined
 }
@@ -67,6 +72,7 @@ const optionKeys = [
   'lockKey',
   'onDuplicate',
   'ambient',
+  'tracing',
   'onAfterCommitError',
 ] as const
 const defaultMaxPayloadBytes = 900_000
@@ -100,12 +106,18 @@ export class Outbox {
         'OUTBOX_OPTION_INVALID',
         'events must be a catalogue, made by defineEvents({ … }).',
       )
+    const tracing = options.tracing ?? true
+    if (typeof tracing !== 'boolean')
+      throw new OutboxError(
+        'OUTBOX_OPTION_INVALID',
+        `tracing must be true or false, got ${JSON.stringify(tracing)}.`,
+      )
     this.table = resolveTable(options.table)
     this.lockKey = options.lockKey ?? false
     this.onDuplicate = resolveDuplicates(options.onDuplicate, this.table)
     this.ambient = options.ambient === true ? new AsyncLocalStorage() : undefined
     this.reportAfterCommitError = options.onAfterCommitError ?? warnOfHook
-    this.#prepare = { payload: this.table.payload, events: options.events, maxPayloadBytes, bigint }
+    this.#prepare = { payload: this.table.payload, events: options.events, maxPayloadBytes, bigint, tracing }
   }
 
   /** Throws `OUTBOX_OPTION_INVALID` for an option that the database has no way to keep. */

@@ -1,6 +1,9 @@
 import { checkPayload, definitionOf, type Catalogue } from './catalogue.js'
 import { OutboxError } from './errors.js'
+import { currentTraceHeaders } from './event-context.js'
 import type { AggregateId, OutboxEvent } from './event.js'
+import { headersText } from './headers.js'
+import { describe, invalid } from './invalid.js'
 import { isStorableText, toJsonText, type BigIntPolicy } from './json.js'
 import { rejectUnknownKeys } from './known-keys.js'
 import { columnLimits, type PayloadType } from './table.js'
@@ -24,18 +27,19 @@ export interface PrepareOptions {
   /** Bytes. */
   readonly maxPayloadBytes: number
   readonly bigint: BigIntPolicy
+  /** The headers carry the trace context. */
+  readonly tracing: boolean
 }
 
 const eventFields = ['aggregateType', 'aggregateId', 'type', 'payload', 'headers', 'topic', 'id'] as const
 const defaultTopicPrefix = 'outbox.event.'
 const topicShape = /^[a-zA-Z0-9._-]{1,249}$/
-const reservedHeader = /^(?:id|content-type|ce_.*|outbox-.*)$/i
-const controlCharacter = /\p{Cc}/u
 
 /** Checks events and freezes their values, in order. Throws an {@link OutboxError} that names the event. */
 export function prepareEvents(events: readonly OutboxEvent[], options: PrepareOptions): PreparedEvent[] {
+  const trace = options.tracing ? currentTraceHeaders() : []
   const prepared = events.map((event, index) =>
-    prepareEvent(event, events.length === 1 ? 'event' : `events[${index}]`, options),
+    prepareEvent(event, events.length === 1 ? 'event' : `events[${index}]`, options, trace),
   )
   const seen = new Set<string>()
   for (const { id } of prepared) {
@@ -48,7 +52,12 @@ export function prepareEvents(events: readonly OutboxEvent[], options: PrepareOp
   return prepared
 }
 
-function prepareEvent(event: OutboxEvent, name: string, options: PrepareOptions): PreparedEvent {
+function prepareEvent(
+  event: OutboxEvent,
+  name: string,
+  options: PrepareOptions,
+  trace: ReturnType<typeof currentTraceHeaders>,
+): PreparedEvent {
   if (typeof event !== 'object' || event === null)
     invalid(name, `must be an object with type, aggregateType, aggregateId and payload, got ${typeof event}`)
   // A misspelt aggregateId would be an event without a key, and so without order.
@@ -71,7 +80,7 @@ function prepareEvent(event: OutboxEvent, name: string, options: PrepareOptions)
     aggregateId: checkAggregateId(event.aggregateId, `${name}.aggregateId`),
     type,
     payload: checkSize(encodePayload(event.payload, options), type, options),
-    headers: checkHeaders(event.headers, `${name}.headers`),
+    headers: headersText(event.headers, trace, `${name}.headers`),
     topic,
   }
 }
@@ -129,29 +138,6 @@ function checkId(value: unknown, name: string): string {
   return id
 }
 
-function checkHeaders(headers: unknown, name: string): string | null {
-  if (headers === undefined || headers === null) return null
-  // Iterable: a Map or a Headers, whose entries are no properties.
-  if (typeof headers !== 'object' || Symbol.iterator in headers)
-    invalid(name, `must be a plain object of strings, got ${describe(headers)}`)
-  const entries = Object.entries(headers as Record<string, unknown>)
-  if (entries.length === 0) return null
-  for (const [key, value] of entries) {
-    if (key === '' || controlCharacter.test(key) || !isStorableText(key))
-      invalid(name, `has an empty name or one with control characters: ${JSON.stringify(key)}`)
-    if (reservedHeader.test(key))
-      invalid(
-        name,
-        `uses the reserved name ${JSON.stringify(key)} (id, content-type, ce_* and outbox-* are ours)`,
-      )
-    if (typeof value !== 'string') invalid(`${name}.${key}`, `must be a string, got ${describe(value)}`)
-    if (/[\r\n]/.test(value) || !isStorableText(value))
-      invalid(`${name}.${key}`, 'contains CR, LF, NUL or a lone surrogate')
-  }
-  // fromEntries defines properties, so a header called __proto__ stays a header.
-  return JSON.stringify(Object.fromEntries(entries))
-}
-
 function encodePayload(payload: unknown, options: PrepareOptions): string {
   if (options.payload === 'json') return toJsonText(payload, options.bigint)
   if (!(payload instanceof Uint8Array))
@@ -171,19 +157,4 @@ function checkSize(payload: string, type: string, options: PrepareOptions): stri
       { details: { type, bytes, maxPayloadBytes: options.maxPayloadBytes } },
     )
   return payload
-}
-
-function describe(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
-  return value === null
-    ? 'null'
-    : Array.isArray(value)
-      ? 'an array'
-      : typeof value === 'number'
-        ? String(value)
-        : typeof value
-}
-
-function invalid(name: string, problem: string): never {
-  throw new OutboxError('OUTBOX_EVENT_INVALID', `${name} ${problem}.`, { details: { path: name } })
 }

@@ -28,7 +28,11 @@ export interface OutboxTable {
   readonly uniqueId: boolean
 }
 
-export type TableKind = 'outbox' | 'lease' | 'held'
+/** The tables of the base schema: always there. */
+export type BaseTableKind = 'outbox' | 'lease' | 'held'
+
+/** Archive and inbox are there where they were asked for: option `with` of `resolveSchema`. */
+export type TableKind = BaseTableKind | 'archive' | 'inbox'
 
 /** One column of one of our tables, with its type in each dialect. */
 export interface Column {
@@ -49,29 +53,32 @@ export interface Index {
 export interface TableDefinition {
   readonly kind: TableKind
   readonly columns: readonly Column[]
-  readonly primaryKey: string
+  readonly primaryKey: readonly string[]
   readonly indexes: readonly Index[]
+  /** PostgreSQL: partitioned by range of this column, with a default partition `<name>_default`. */
+  readonly partitionBy?: string
 }
 
 /** Limits that the columns set, in characters. */
 export const columnLimits = { aggregateType: 255, aggregateId: 255, type: 255, topic: 249 } as const
 
-// PostgreSQL limits identifiers to 63 bytes and MySQL to 64 characters; `_lease` must still fit.
-const longestName = 57
+// PostgreSQL limits identifiers to 63 bytes and MySQL to 64 characters; `_archive_p20261231` must still fit.
+const longestName = 45
+const longestSchema = 63
 
 /** Fills in the defaults. Throws `OUTBOX_OPTION_INVALID` for a name that no database accepts. */
 export function resolveTable(options: TableOptions = {}): OutboxTable {
   rejectUnknownKeys(options, ['name', 'schema', 'payload', 'uniqueId'], 'The option table')
   const name = options.name ?? 'outbox'
-  for (const [option, value] of [
-    ['table.name', name],
-    ['table.schema', options.schema],
+  for (const [option, value, longest] of [
+    ['table.name', name, longestName],
+    ['table.schema', options.schema, longestSchema],
   ] as const) {
     if (value === undefined) continue
-    if (value === '' || value.includes('\0') || Buffer.byteLength(value) > longestName)
+    if (value === '' || value.includes('\0') || Buffer.byteLength(value) > longest)
       throw new OutboxError(
         'OUTBOX_OPTION_INVALID',
-        `${option} must be 1 to ${longestName} bytes long and free of NUL characters, got ${JSON.stringify(value)}.`,
+        `${option} must be 1 to ${longest} bytes long and free of NUL characters, got ${JSON.stringify(value)}.`,
       )
   }
   const payload = options.payload ?? 'json'
@@ -100,123 +107,5 @@ export function qualifiedName(table: OutboxTable, dialect: Dialect, kind: TableK
   return table.schema === undefined ? name : `${quoteIdentifier(dialect, table.schema)}.${name}`
 }
 
-const text255 = {
-  postgres: 'varchar(255)',
-  mysql: 'varchar(255) character set utf8mb4 collate utf8mb4_bin',
-} as const
-const longText = { postgres: 'text', mysql: 'longtext character set utf8mb4 collate utf8mb4_bin' } as const
-// MySQL's JSON type re-sorts keys and rewrites numbers; text keeps what was written.
-const jsonText = { postgres: 'json', mysql: longText.mysql } as const
-const moment = { postgres: 'timestamptz', mysql: 'datetime(6)' } as const
-const now = { postgres: 'clock_timestamp()', mysql: '(utc_timestamp(6))' } as const
-const bigNumber = { postgres: 'bigint', mysql: 'bigint unsigned' } as const
-
-/** What outbox and held rows have in common: the event. */
-function eventColumns(payload: PayloadType): readonly Column[] {
-  return [
-    {
-      name: 'id',
-      type: { postgres: 'uuid', mysql: 'char(36) character set ascii collate ascii_bin' },
-      nullable: false,
-    },
-    { name: 'aggregatetype', type: text255, nullable: false },
-    { name: 'aggregateid', type: text255, nullable: true },
-    { name: 'type', type: text255, nullable: false },
-    {
-      name: 'payload',
-      type: payload === 'json' ? jsonText : { postgres: 'bytea', mysql: 'longblob' },
-      nullable: true,
-    },
-    { name: 'headers', type: jsonText, nullable: true },
-    {
-      name: 'topic',
-      type: { postgres: 'varchar(249)', mysql: 'varchar(249) character set utf8mb4 collate utf8mb4_bin' },
-      nullable: true,
-    },
-    // The database's clock, never the application's.
-    { name: 'created_at', type: moment, nullable: false, default: now },
-  ]
-}
-
-/** One of our tables as data; DDL, ORM definitions and checks are all made from it. */
-export function tableDefinition(table: OutboxTable, kind: TableKind): TableDefinition {
-  if (kind === 'outbox')
-    return {
-      kind,
-      columns: [
-        { name: 'position', type: bigNumber, nullable: false, identity: true },
-        ...eventColumns(table.payload),
-      ],
-      primaryKey: 'position',
-      indexes: table.uniqueId ? [{ suffix: 'id', columns: ['id'], unique: true }] : [],
-    }
-  if (kind === 'held')
-    return {
-      kind,
-      columns: [
-        { name: 'position', type: bigNumber, nullable: false },
-        ...eventColumns(table.payload),
-        {
-          name: 'scope_kind',
-          type: { postgres: 'varchar(8)', mysql: 'varchar(8) character set ascii collate ascii_bin' },
-          nullable: false,
-        },
-        // aggregate type and id together, so longer than either
-        {
-          name: 'scope',
-          type: { postgres: 'varchar(600)', mysql: 'varchar(600) character set utf8mb4 collate utf8mb4_bin' },
-          nullable: false,
-        },
-        {
-          name: 'code',
-          type: { postgres: 'varchar(64)', mysql: 'varchar(64) character set ascii collate ascii_bin' },
-          nullable: false,
-        },
-        { name: 'reason', type: longText, nullable: false },
-        {
-          name: 'attempts',
-          type: { postgres: 'integer', mysql: 'int' },
-          nullable: false,
-          default: { postgres: '0', mysql: '0' },
-        },
-        { name: 'not_before', type: moment, nullable: true },
-        { name: 'held_at', type: moment, nullable: false, default: now },
-        // What a person asked for (`retry`, `discard`); only the relay that owns the lease acts on it.
-        {
-          name: 'request',
-          type: { postgres: 'varchar(16)', mysql: 'varchar(16) character set ascii collate ascii_bin' },
-          nullable: true,
-        },
-      ],
-      primaryKey: 'position',
-      indexes: [{ suffix: 'scope', columns: ['scope_kind', 'scope', 'position'], unique: false }],
-    }
-  return {
-    kind,
-    columns: [
-      // One row: the lease belongs to the table.
-      { name: 'id', type: { postgres: 'smallint', mysql: 'smallint' }, nullable: false },
-      {
-        name: 'owner',
-        type: { postgres: 'varchar(64)', mysql: 'varchar(64) character set ascii collate ascii_bin' },
-        nullable: true,
-      },
-      { name: 'epoch', type: bigNumber, nullable: false, default: { postgres: '0', mysql: '0' } },
-      { name: 'renewals', type: bigNumber, nullable: false, default: { postgres: '0', mysql: '0' } },
-      { name: 'expires_at', type: moment, nullable: true },
-      { name: 'fingerprint', type: longText, nullable: true },
-      { name: 'log_position', type: longText, nullable: true },
-      { name: 'suspicion', type: longText, nullable: true },
-      {
-        name: 'schema_version',
-        type: { postgres: 'integer', mysql: 'int' },
-        nullable: false,
-        default: { postgres: '1', mysql: '1' },
-      },
-    ],
-    primaryKey: 'id',
-    indexes: [],
-  }
-}
-
-export const tableKinds: readonly TableKind[] = ['outbox', 'lease', 'held']
+/** The tables of the base schema, in the order in which they are created. */
+export const tableKinds: readonly BaseTableKind[] = ['outbox', 'lease', 'held']

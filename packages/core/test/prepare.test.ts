@@ -133,7 +133,7 @@ describe('options', () => {
     [{ events: {} }, 'defineEvents'],
     [{ table: { name: '' } }, 'table.name'],
     [{ table: { name: 'a\0' } }, 'table.name'],
-    [{ table: { name: 'ä'.repeat(29) } }, '57 bytes'],
+    [{ table: { name: 'ä'.repeat(23) } }, '45 bytes'],
     [{ table: { schema: '' } }, 'table.schema'],
     [{ table: { payload: 'text' } }, 'table.payload'],
     [{ tables: {} }, "Did you mean 'table'?"],

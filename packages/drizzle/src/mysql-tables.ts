@@ -107,7 +107,7 @@ function tableOf(kind: TableKind, options?: TableOptions): unknown {
   const columns = Object.fromEntries(
     definition.columns.map((column) => [
       propertyOf(column.name),
-      columnOf(column, column.name === definition.primaryKey),
+      columnOf(column, definition.primaryKey.includes(column.name)),
     ]),
   )
   const name = tableName(table, kind)

@@ -94,7 +94,7 @@ describe('the definitions of the tables', () => {
         name: column.name,
         type: column.type.mysql,
         nullable: column.nullable,
-        primary: column.name === definition.primaryKey,
+        primary: definition.primaryKey.includes(column.name),
         identity: column.identity === true,
         default: column.default?.mysql,
       })),

@@ -34,7 +34,7 @@ describe('README', () => {
     expect(columnsOf(model ?? '', dialect)).toEqual(
       definition.columns.map((column) => expectedOf(column, dialect)),
     )
-    expect(/^ {2}(\w+).* @id/m.exec(model ?? '')?.[1]).toBe(definition.primaryKey)
+    expect(/^ {2}(\w+).* @id/m.exec(model ?? '')?.[1]).toBe(definition.primaryKey[0])
     expect(model?.includes('@@index')).toBe(definition.indexes.length > 0)
     for (const { suffix } of definition.indexes)
       expect(model).toContain(`map: "${tableName(table, kind)}_${suffix}"`)

@@ -13,7 +13,8 @@ export interface CloudEventsOptions {
   readonly mode?: 'binary' | 'structured'
 }
 
-const tracing = ['traceparent', 'tracestate']
+/** The attributes of CloudEvents' extension for distributed tracing, which are named like the headers of W3C. */
+export const tracingAttributes: readonly string[] = ['traceparent', 'tracestate']
 const structuredType = 'application/cloudevents+json; charset=UTF-8'
 
 /**
@@ -60,7 +61,8 @@ function attributesOf(
     attributes.push(['subject', event.aggregateId], ['partitionkey', event.aggregateId])
   attributes.push(['aggregatetype', event.aggregateType])
   for (const [name, value] of own)
-    if (tracing.includes(name.toLowerCase()) && value !== '') attributes.push([name.toLowerCase(), value])
+    if (tracingAttributes.includes(name.toLowerCase()) && value !== '')
+      attributes.push([name.toLowerCase(), value])
   return attributes
 }
 

@@ -1,6 +1,7 @@
 import type { Catalogue, PayloadOutput } from '../catalogue.js'
 import { OutboxError } from '../errors.js'
 import { rejectUnknownKeys } from '../known-keys.js'
+import { tracingAttributes } from './cloudevents.js'
 
 type Bytes = Uint8Array | string | null
 
@@ -32,7 +33,10 @@ export interface ParsedEvent<Type extends string | null = string | null, Payload
   readonly aggregateId: string | null
   /** Parsed JSON; a `Uint8Array` when the payload is bytes; `null` for a tombstone. */
   readonly payload: Payload
-  /** The event's own headers. */
+  /**
+   * The event's own headers, with the trace context of the code that has emitted it (`traceparent` …), whatever
+   * an instrumented Kafka client has written over it on the way: see `withEventContext`.
+   */
   readonly headers: Readonly<Record<string, string>>
   /** When the event was stored: RFC 3339, UTC. `null` when the message does not carry it. */
   readonly time: string | null
@@ -58,6 +62,8 @@ export interface ParseOptions<C extends EventParser = EventParser> {
         readonly aggregateType?: string | undefined
         /** Default `created_at`. */
         readonly time?: string | undefined
+        /** The event's own headers as JSON text, trace context included. Default `headers`. */
+        readonly headers?: string | undefined
         /** What the value is. Default `json`. */
         readonly payload?: 'json' | 'bytes' | undefined
       }
@@ -108,7 +114,10 @@ function parseBinary(message: ReceivedMessage, headers: Headers): Unchecked {
     ...attributes(attribute),
     aggregateId: attribute('subject') ?? textOf(message.key),
     payload: value === null ? null : isJson(contentType) ? json(textOf(value)) : bytesOf(value),
-    headers: ownHeaders(headers, (name) => name.startsWith('ce_') || name === 'content-type'),
+    headers: asEmitted(
+      ownHeaders(headers, (name) => name.startsWith('ce_') || name === 'content-type'),
+      attribute,
+    ),
   }
 }
 
@@ -128,7 +137,13 @@ function parseStructured(message: ReceivedMessage, headers: Headers): Unchecked 
     ...attributes(attribute),
     aggregateId: attribute('subject') ?? textOf(message.key),
     payload: base64 === null ? (member('data') ?? null) : new Uint8Array(Buffer.from(base64, 'base64')),
-    headers: ownHeaders(headers, (name) => name === 'content-type'),
+    headers: asEmitted(
+      ownHeaders(headers, (name) => name === 'content-type'),
+      (name) => {
+        const value = member(name)
+        return typeof value === 'string' ? value : null
+      },
+    ),
   }
 }
 
@@ -162,15 +177,19 @@ function parseDebezium(
     aggregateType: options.aggregateType ?? 'aggregatetype',
     time: options.time ?? 'created_at',
   }
+  const own = stringsOf(headers.get(options.headers ?? 'headers'))
   const value = message.value ?? null
-  const known = ['id', ...Object.values(named)]
+  const known = ['id', ...Object.values(named), ...(own === undefined ? [] : [options.headers ?? 'headers'])]
   return {
     id,
     type: headers.get(named.type) ?? null,
     aggregateType: headers.get(named.aggregateType) ?? null,
     aggregateId: textOf(message.key),
     payload: value === null ? null : options.payload === 'bytes' ? bytesOf(value) : json(textOf(value)),
-    headers: ownHeaders(headers, (name) => known.includes(name) || name.startsWith('__debezium.')),
+    headers: {
+      ...ownHeaders(headers, (name) => known.includes(name) || name.startsWith('__debezium.')),
+      ...own,
+    },
     time: headers.get(named.time) ?? null,
     source: null,
   }
@@ -195,6 +214,39 @@ function headersOf(headers: ReceivedMessage['headers']): Headers {
 /** fromEntries defines properties, so a header called `__proto__` is just a header. */
 function ownHeaders(headers: Headers, foreign: (name: string) => boolean): Readonly<Record<string, string>> {
   return Object.fromEntries([...headers].filter(([name]) => !foreign(name)))
+}
+
+/**
+ * Instrumented clients write their own trace context over the `traceparent` header of a message; that of the
+ * emitter is in the attributes. A `tracestate` without an attribute belongs to what was written over.
+ */
+function asEmitted(
+  headers: Readonly<Record<string, string>>,
+  attribute: (name: string) => string | null,
+): Readonly<Record<string, string>> {
+  const parent = attribute('traceparent')
+  if (parent === null || parent === '') return headers
+  const state = attribute('tracestate')
+  const others = Object.entries(headers).filter(([name]) => !tracingAttributes.includes(name.toLowerCase()))
+  return Object.fromEntries([
+    ...others,
+    ['traceparent', parent],
+    ...(state === null || state === '' ? [] : [['tracestate', state] as const]),
+  ])
+}
+
+/** The column `headers` as Debezium's router places it. `undefined` for anything but a JSON object of strings. */
+function stringsOf(text: string | undefined): Readonly<Record<string, string>> | undefined {
+  if (text === undefined) return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined
+    return Object.values(value).every((one) => typeof one === 'string')
+      ? (value as Readonly<Record<string, string>>)
+      : undefined
+  } catch {
+    return undefined
+  }
 }
 
 function isJson(contentType: string | undefined): boolean {

@@ -3,9 +3,10 @@ import type { Outcome, Publisher } from '@outboxkit/relay'
 import { bounded, fanOut } from './deadline.js'
 import type { BatchOutcome, PartitionBatch } from './driver.js'
 import { isTopicError } from './errors.js'
+import { withOrigin } from './origin.js'
 import { resolveOptions, type KafkaPublisherOptions, type ResolvedOptions } from './options.js'
 import { aloneBytes, placeEvents, planEvents, rejectInTurn, type PlannedEvent } from './plan.js'
-import { createRouter, type Router } from './routing.js'
+import { createRouter, defaultTopic, type Router } from './routing.js'
 import { retryError, retryOutcome, TopicRun } from './topic-run.js'
 import { Topics } from './topics.js'
 
@@ -19,7 +20,12 @@ const graceMs = 1_000
  * Throws `OUTBOX_OPTION_INVALID`.
  */
 export function kafkaPublisher(options: KafkaPublisherOptions): Publisher {
-  return new KafkaPublisher(resolveOptions(options))
+  const resolved = resolveOptions(options)
+  return withOrigin(new KafkaPublisher(resolved), {
+    driver: resolved.driver,
+    topicTemplate: resolved.topic ?? defaultTopic,
+    maxRequestBytes: resolved.maxRequestBytes,
+  })
 }
 
 class KafkaPublisher implements Publisher {

@@ -15,6 +15,7 @@ export type {
   Settlement,
   Source,
 } from './source.js'
+export { sourceOrigin, type SourceOrigin } from './origin.js'
 export type { Outcome, Publisher } from './publisher.js'
 export type { SourceProblem } from './problem.js'
 export {

@@ -4,6 +4,7 @@ import type { KafkaDriver } from '../driver.js'
 import { keepAnswers } from './answers.js'
 import { createClient, loadKafkajs, type KafkajsLogger } from './client.js'
 import { KafkajsDriver } from './driver.js'
+import { withClient } from '../origin.js'
 import { redactor } from '../secrets.js'
 
 export type { KafkajsLogger } from './client.js'
@@ -38,7 +39,7 @@ export function kafkajs(options: KafkajsOptions | Kafka): KafkaDriver {
   if (typeof brokers !== 'function') checkBrokers('kafkajs', brokers)
   const { logger, ...config } = options
   const redact = redactor(config)
-  return new KafkajsDriver({
+  const driver = new KafkajsDriver({
     load: async () => ({ Class: await loadKafkajs(), keepsAnswers: await keepAnswers() }),
     createClient: (Class) => {
       if (Class === undefined) throw new TypeError('kafkajs is not loaded')
@@ -46,6 +47,7 @@ export function kafkajs(options: KafkajsOptions | Kafka): KafkaDriver {
     },
     redact,
   })
+  return withClient(driver, config)
 }
 
 function isKafka(options: KafkajsOptions | Kafka): options is Kafka {

@@ -9,6 +9,7 @@ import {
   type SslOptions,
 } from '../connection.js'
 import type { KafkaDriver } from '../driver.js'
+import { withClient } from '../origin.js'
 import { redactor } from '../secrets.js'
 import { Cluster } from './cluster.js'
 import { PlatformaticDriver } from './driver.js'
@@ -47,11 +48,12 @@ export function platformatic(options: PlatformaticOptions): KafkaDriver {
   checkBrokers('platformatic', options.brokers)
   checkMechanism('platformatic', options.sasl, Object.keys(mechanisms))
   const base = baseOptions(options)
-  return new PlatformaticDriver({
+  const driver = new PlatformaticDriver({
     load: loadPlatformatic,
     createCluster: (module) => new Cluster(module, base),
     redact: redactor(options),
   })
+  return withClient(driver, options)
 }
 
 function baseOptions(options: PlatformaticOptions): BaseOptions {

@@ -1,6 +1,7 @@
+import { withOrigin } from '../origin.js'
 import { PollSource, type PollingSource } from '../polling-source.js'
 import { MysqlBackend } from './backend.js'
-import { resolveOptions, type MysqlSourceOptions } from './options.js'
+import { poolConfig, resolveOptions, type MysqlSourceOptions } from './options.js'
 import type { ReaderStats } from './reader.js'
 
 export type { MysqlPool } from './connection.js'
@@ -19,5 +20,12 @@ export type MysqlSource = PollingSource<ReaderStats>
  * database does not answer; neither ever contains the password.
  */
 export function mysqlSource(options: MysqlSourceOptions): MysqlSource {
-  return new PollSource(new MysqlBackend(resolveOptions(options)))
+  const resolved = resolveOptions(options)
+  const { url, pool } = options
+  const config = pool === undefined ? { ...resolved.connect.config } : poolConfig(pool)
+  return withOrigin(new PollSource(new MysqlBackend(resolved)), {
+    dialect: 'mysql',
+    table: resolved.table,
+    ...(url === undefined ? { config } : { url }),
+  })
 }

@@ -80,3 +80,16 @@ function requirePool(pool: MysqlPool): void {
     'mysqlSource(): pool must be a pool of mysql2 or mysql2/promise, as createPool() makes it.',
   )
 }
+
+/** How a pool of `mysql2` connects, so that others can as well; its pool of promises has one of callbacks inside. */
+export function poolConfig(pool: MysqlPool): Readonly<Record<string, unknown>> {
+  const { config, pool: inner } = pool as PoolInside
+  const found = (config ?? inner?.config)?.connectionConfig ?? {}
+  const names = ['host', 'port', 'user', 'password', 'database', 'socketPath', 'ssl'] as const
+  return Object.fromEntries(names.flatMap((name) => (found[name] ? [[name, found[name]]] : [])))
+}
+
+interface PoolInside {
+  readonly config?: { readonly connectionConfig?: Readonly<Record<string, unknown>> }
+  readonly pool?: PoolInside
+}

@@ -1,3 +1,4 @@
+import { withOrigin } from '../origin.js'
 import { PollSource, type PollingSource } from '../polling-source.js'
 import { PostgresBackend } from './backend.js'
 import { resolveOptions, type PostgresSourceOptions } from './options.js'
@@ -19,5 +20,11 @@ export type PostgresSource = PollingSource<ReaderStats>
  * database does not answer; neither ever contains the password.
  */
 export function postgresSource(options: PostgresSourceOptions): PostgresSource {
-  return new PollSource(new PostgresBackend(resolveOptions(options)))
+  const resolved = resolveOptions(options)
+  const { url } = options
+  return withOrigin(new PollSource(new PostgresBackend(resolved)), {
+    dialect: 'postgres',
+    table: resolved.table,
+    ...(url === undefined ? { config: { ...resolved.connect.config } } : { url }),
+  })
 }

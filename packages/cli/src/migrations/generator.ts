@@ -32,9 +32,13 @@ export interface MigrationStep {
 export interface PlannedFile {
   /** Relative to the project's root, with `/`. */
   readonly path: string
-  /** All of a new file, or what is appended to one that is there. */
+  /** All of a file, or with `append` what is added to one that is there. */
   readonly content: string
-  readonly mode: 'create' | 'append'
+  /**
+   * `edit`: `content` replaces a file that is there. Only for lines that a generator has written itself (a model of ours in
+   * a Prisma schema that gets one more column), and for a tool's own list of migrations.
+   */
+  readonly mode: 'create' | 'append' | 'edit'
 }
 
 /** What is to be done: files first, then what a person does, as commands and sentences. No file: nothing to do. */
@@ -44,8 +48,8 @@ export interface Plan {
 }
 
 /**
- * One migration tool. Pure: it reads through the project and returns a plan. It never asks for a file of the user's to be
- * rewritten: `create` is for a path that is not there, `append` for a file that is.
+ * One migration tool. Pure: it reads through the project and returns a plan. It never asks for what a user has written to be
+ * changed: `create` is for a path that is not there, `append` and `edit` for a file that is.
  */
 export interface MigrationGenerator {
   readonly tool: MigrationTool
@@ -56,4 +60,9 @@ export interface MigrationGenerator {
   found(project: MigrationProject, wanted: OutboxSchema): FoundSchema
   /** Called only when there is a step. */
   plan(project: MigrationProject, step: MigrationStep): Plan
+  /**
+   * Called when there is no step: what is still to be written after the tool itself has run. Drizzle: drizzle-kit writes the
+   * migration of the tables, and only then can the SQL that it cannot say follow.
+   */
+  remaining?(project: MigrationProject, wanted: OutboxSchema): Plan
 }

@@ -1,7 +1,8 @@
 export { createRelay, type DrainBounds, type DrainResult, type Relay, type RelayState } from './relay.js'
 export type { FaultPoint, PoisonPolicy, RelayInternals, RelayOptions } from './options.js'
 export type { FaultPhase, RelayEventName, RelayEvents, RelayListener } from './events.js'
-export type { RelayCounters, RelayGauges, RelayMetrics } from './metrics.js'
+export type { RelayCounters, RelayGauges, RelayHistograms, RelayMetrics } from './metrics.js'
+export type { HistogramSnapshot } from './histogram.js'
 export { heldBehind } from './decide.js'
 export type {
   Batch,

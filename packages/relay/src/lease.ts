@@ -61,6 +61,8 @@ export interface LeaseKeeperOptions {
   readonly random: Random
   readonly wake: Wake
   readonly onStandby: (look: LeaseState) => void
+  /** The lease was looked at while waiting for it. */
+  readonly onLook: () => void
   readonly onRenewed: () => void
   /** A renewal has failed and will be tried again. */
   readonly onRenewFailed: (error: unknown) => void
@@ -81,11 +83,12 @@ export class LeaseKeeper {
 
   /** Waits until the lease is ours; `undefined` when `givenUp()` says so first. Throws what the store throws. */
   async acquire(givenUp: () => boolean): Promise<{ lease: Lease; unclean: boolean } | undefined> {
-    const { leases, owner, termMs, pollMs, now, wake, onStandby } = this.#options
+    const { leases, owner, termMs, pollMs, now, wake, onStandby, onLook } = this.#options
     let watch: Watch | undefined
     let announced: number | undefined
     while (!givenUp()) {
       const look = await bounded(leases.look(), termMs)
+      onLook()
       if (givenUp()) return undefined
       const step = standbyStep(watch, look, now(), termMs)
       watch = step.watch

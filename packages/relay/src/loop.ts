@@ -130,7 +130,7 @@ export class Loop {
       this.#failure ??= { phase: 'renew', error }
     }
     const quiet = await this.#windDown()
-    metrics.inFlightEvents = metrics.inFlightBytes = metrics.stalledTopics = 0
+    metrics.inFlightEvents = metrics.inFlightBytes = metrics.stalledTopics = metrics.openPositions = 0
     if (this.#failure !== undefined) return { kind: 'failed', ...this.#failure, quiet }
     if (this.#halted !== undefined) return { kind: 'halted', error: this.#halted, quiet }
     if (this.#passed !== undefined) return { kind: 'passed', ...this.#passed, quiet }
@@ -161,7 +161,9 @@ export class Loop {
     if (this.#stopAt === undefined) this.#start(now)
     else if (now >= this.#stopAt) this.#sender.abort()
     this.#startSettle()
-    const { metrics } = this.#context
+    const { metrics, options } = this.#context
+    metrics.turns++
+    metrics.openPositions = options.source.openPositions ?? 0
     metrics.inFlightEvents = this.#window.events
     metrics.inFlightBytes = this.#window.bytes
     metrics.stalledTopics = this.#window.stalls.size
@@ -298,11 +300,12 @@ export class Loop {
   }
 
   async #settle(): Promise<void> {
-    const { options, guard, metrics, emitter } = this.#context
+    const { options, guard, metrics, histograms, emitter } = this.#context
     const settling = this.#window.takeSettling()
     const { done, held } = settling.settlement
     if (settling.entries.length === 0) return
     guard.assertOwned()
+    const startedAt = options.now()
     const answer = options.source.settle(settling.settlement)
     // Both are awaited, but the hook first: a rejection meanwhile is not an unhandled one.
     answer.catch(() => undefined)
@@ -310,6 +313,7 @@ export class Loop {
     await answer
     this.#window.settled(settling)
     metrics.settles++
+    histograms.settleMs.add(options.now() - startedAt)
     metrics.settled += done.length
     metrics.held += held.length
     if (held.length > 0) emitter.emit('held', { events: held })

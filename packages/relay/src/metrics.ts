@@ -1,3 +1,5 @@
+import { Histogram, type HistogramSnapshot } from './histogram.js'
+
 /**
  * Everything that is counted, in one place: plain numbers, written by the loop, read by `relay.metrics()`.
  * Counters only grow for as long as the relay object lives.
@@ -42,6 +44,8 @@ export interface RelayCounters {
   fingerprintChanges: number
   /** Listeners that threw or rejected. */
   listenerFailures: number
+  /** How often the loop, or the wait for the lease, has gone round: as long as it grows, the relay is alive. */
+  turns: number
 }
 
 export interface RelayGauges {
@@ -56,6 +60,8 @@ export interface RelayGauges {
   heldTopics: number
   /** Topics that are failing while others succeed, and are not held yet. */
   stalledTopics: number
+  /** Positions that reading has skipped and that an open transaction may still bring. */
+  openPositions: number
   /** `Date.now()` of the last acknowledgement and of the last successful read; 0: none yet. */
   lastPublishedAt: number
   lastReadAt: number
@@ -89,6 +95,7 @@ export function createMetrics(): RelayCounters & RelayGauges {
     leasesLost: 0,
     fingerprintChanges: 0,
     listenerFailures: 0,
+    turns: 0,
     owner: 0,
     epoch: 0,
     inFlightEvents: 0,
@@ -96,7 +103,36 @@ export function createMetrics(): RelayCounters & RelayGauges {
     heldKeys: 0,
     heldTopics: 0,
     stalledTopics: 0,
+    openPositions: 0,
     lastPublishedAt: 0,
     lastReadAt: 0,
+  }
+}
+
+/** Distributions since the relay object was made. Times in ms. */
+export interface RelayHistograms {
+  /** Duration of a call of the publisher. */
+  readonly publishMs: HistogramSnapshot
+  /** Events in a call of the publisher. */
+  readonly publishEvents: HistogramSnapshot
+  /** Duration of a settlement: the transaction in which rows leave the outbox. */
+  readonly settleMs: HistogramSnapshot
+  /**
+   * From the insert of an event to the acknowledgement by the broker. The insert's time is the database's; the
+   * difference between its clock and ours, as the source has measured it, is taken into account.
+   */
+  readonly lagMs: HistogramSnapshot
+}
+
+export type Histograms = { readonly [Name in keyof RelayHistograms]: Histogram }
+
+const durations = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000]
+
+export function createHistograms(): Histograms {
+  return {
+    publishMs: new Histogram(durations),
+    publishEvents: new Histogram([1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000]),
+    settleMs: new Histogram(durations),
+    lagMs: new Histogram([...durations, 60_000, 300_000, 900_000, 3_600_000]),
   }
 }

@@ -2,8 +2,14 @@ import { OutboxError, type StoredEvent } from '@outboxkit/core'
 import type { SourceProblem } from './problem.js'
 import type { Batch, HeldEvent, HeldRow, HeldScope, Lease, LeaseStore, Settlement, Source } from './source.js'
 
+/** What the counters of every reader have in common. */
+export interface PollingStats {
+  /** Positions that are open now. */
+  readonly holes: number
+}
+
 /** Reads in order from the start of the table; lives from `open()` to `close()`. */
-export interface PollingReader<Stats> {
+export interface PollingReader<Stats extends PollingStats> {
   readonly fingerprint: string
   readonly stats: Stats
   read(): Promise<Batch>
@@ -21,6 +27,8 @@ export interface PollingBackend<Reader> {
   /** Connects, refuses what cannot be read in order, and notes which server it is under the lease. */
   open(lease: Lease): Promise<Reader>
   inspect(): Promise<readonly SourceProblem[]>
+  /** The database's time, in ms since 1970. */
+  time(): Promise<number>
   settle(lease: Lease, settlement: Settlement): Promise<void>
   heldScopes(): Promise<readonly HeldScope[]>
   readHeld(scope: HeldScope, limit: number): Promise<readonly HeldRow[]>
@@ -45,11 +53,15 @@ export interface PollingSource<Stats> extends Source {
 }
 
 /** What is the same for every database: who is open, and what an error or an abort means for the memory. */
-export class PollSource<Stats, Reader extends PollingReader<Stats>> implements PollingSource<Stats> {
+export class PollSource<
+  Stats extends PollingStats,
+  Reader extends PollingReader<Stats>,
+> implements PollingSource<Stats> {
   readonly #backend: PollingBackend<Reader>
   #opened: { readonly lease: Lease; readonly reader: Reader } | undefined
   /** The last fingerprint: what an interrupted read answers with. */
   #fingerprint = ''
+  #clockOffsetMs = 0
 
   constructor(backend: PollingBackend<Reader>) {
     this.#backend = backend
@@ -67,6 +79,14 @@ export class PollSource<Stats, Reader extends PollingReader<Stats>> implements P
     return this.#opened?.reader.stats
   }
 
+  get openPositions(): number {
+    return this.stats?.holes ?? 0
+  }
+
+  get clockOffsetMs(): number {
+    return this.#clockOffsetMs
+  }
+
   inspect(): Promise<readonly SourceProblem[]> {
     return this.#backend.inspect()
   }
@@ -74,6 +94,10 @@ export class PollSource<Stats, Reader extends PollingReader<Stats>> implements P
   async open(lease: Lease): Promise<void> {
     await this.close()
     const reader = await this.#backend.open(lease)
+    const askedAt = Date.now()
+    const time = await this.#backend.time()
+    // The answer is from half-way between question and answer.
+    this.#clockOffsetMs = time - (askedAt + Date.now()) / 2
     this.#fingerprint = reader.fingerprint
     this.#opened = { lease, reader }
   }

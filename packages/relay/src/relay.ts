@@ -1,6 +1,6 @@
 import { isOutboxError, OutboxError } from '@outboxkit/core'
 import { RelayEmitter, type FaultPhase, type RelayEventName, type RelayListener } from './events.js'
-import { createMetrics, type RelayMetrics } from './metrics.js'
+import { createHistograms, createMetrics, type RelayHistograms, type RelayMetrics } from './metrics.js'
 import { resolveOptions, type RelayOptions, type ResolvedOptions } from './options.js'
 import { closeMs, closeQuietly, isIncurable, Supervisor, within } from './supervisor.js'
 
@@ -72,6 +72,8 @@ export interface Relay extends AsyncDisposable {
   off<Name extends RelayEventName>(name: Name, listener: RelayListener<Name>): this
   /** A snapshot of all counters and gauges. */
   metrics(): RelayMetrics
+  /** A snapshot of the distributions: how long, how many, how late. */
+  histograms(): RelayHistograms
 }
 
 /** Makes a relay; it does nothing before `start()` or `drain()`. Throws `OUTBOX_OPTION_INVALID`. */
@@ -83,6 +85,7 @@ class OutboxRelay implements Relay {
   readonly finished: Promise<void>
   readonly #options: ResolvedOptions
   readonly #metrics = createMetrics()
+  readonly #histograms = createHistograms()
   readonly #emitter = new RelayEmitter(() => this.#metrics.listenerFailures++)
   readonly #supervisor: Supervisor
   readonly #finish: Deferred
@@ -102,6 +105,7 @@ class OutboxRelay implements Relay {
     this.#supervisor = new Supervisor({
       options,
       metrics: this.#metrics,
+      histograms: this.#histograms,
       emitter: this.#emitter,
       onOwner: () => this.#enter('owner'),
       onStandby: () => this.#enter('standby'),
@@ -128,6 +132,16 @@ class OutboxRelay implements Relay {
 
   metrics(): RelayMetrics {
     return { ...this.#metrics }
+  }
+
+  histograms(): RelayHistograms {
+    const { publishMs, publishEvents, settleMs, lagMs } = this.#histograms
+    return {
+      publishMs: publishMs.snapshot(),
+      publishEvents: publishEvents.snapshot(),
+      settleMs: settleMs.snapshot(),
+      lagMs: lagMs.snapshot(),
+    }
   }
 
   wake(): void {

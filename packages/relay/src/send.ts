@@ -1,6 +1,6 @@
 import { isOutboxError, OutboxError, type StoredEvent } from '@outboxkit/core'
 import type { RelayEmitter } from './events.js'
-import type { RelayCounters, RelayGauges } from './metrics.js'
+import type { Histograms, RelayCounters, RelayGauges } from './metrics.js'
 import type { FaultPoint, ResolvedOptions } from './options.js'
 import type { Outcome } from './publisher.js'
 
@@ -16,6 +16,7 @@ export interface LoopContext {
   readonly options: ResolvedOptions
   readonly guard: LeaseGuard
   readonly metrics: RelayCounters & RelayGauges
+  readonly histograms: Histograms
   readonly emitter: RelayEmitter
 }
 
@@ -51,7 +52,7 @@ export class Sender {
    * Throws only `OUTBOX_LEASE_LOST`, and `OUTBOX_PUBLISH_RETRY` when the publisher does not even answer an abort.
    */
   async send(events: readonly StoredEvent[]): Promise<readonly Outcome[]> {
-    const { options, guard, metrics, emitter } = this.#context
+    const { options, guard, metrics, histograms, emitter } = this.#context
     await reachPoint(options, 'before-send')
     // Right before the bytes leave: a process that was paused notices here that its lease is over.
     guard.assertOwned()
@@ -62,6 +63,9 @@ export class Sender {
     const published = events.filter((_, index) => outcomes[index]?.status === 'published')
     metrics.publishCalls++
     metrics.publishMs += durationMs
+    histograms.publishMs.add(durationMs)
+    histograms.publishEvents.add(events.length)
+    this.#addLags(published)
     metrics.published += published.length
     for (const { status } of outcomes) {
       if (status === 'retry') metrics.retried++
@@ -73,6 +77,16 @@ export class Sender {
       emitter.emit('published', { events: published, durationMs })
     }
     return outcomes
+  }
+
+  #addLags(published: readonly StoredEvent[]): void {
+    const { options, histograms } = this.#context
+    const now = Date.now() + (options.source.clockOffsetMs ?? 0)
+    for (const { createdAt } of published) {
+      const lagMs = now - Date.parse(createdAt)
+      // A row written by hand may have any time in it, or none.
+      if (!Number.isNaN(lagMs)) histograms.lagMs.add(Math.max(0, lagMs))
+    }
   }
 
   async #publish(events: readonly StoredEvent[]): Promise<readonly Outcome[]> {

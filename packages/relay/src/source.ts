@@ -91,6 +91,10 @@ export interface HeldRow extends HeldEvent {
 export interface Source {
   /** For logs and health: which database, which table. Never a secret. */
   readonly name: string
+  /** Positions that reads have skipped and that an open transaction may still bring. Default: not known. */
+  readonly openPositions?: number | undefined
+  /** What has to be added to `Date.now()` to get the database's time, measured when it was opened. Default 0. */
+  readonly clockOffsetMs?: number | undefined
   readonly leases: LeaseStore
   /** Connects and checks that the table can be read in order. Throws `OUTBOX_SOURCE_UNSUPPORTED` if not. */
   open(lease: Lease): Promise<void>

@@ -4,13 +4,14 @@ import { backoffMs } from './backoff.js'
 import type { FaultPhase, RelayEmitter } from './events.js'
 import { LeaseKeeper } from './lease.js'
 import { Loop, type LoopEnd, type OncePass } from './loop.js'
-import type { RelayCounters, RelayGauges } from './metrics.js'
+import type { Histograms, RelayCounters, RelayGauges } from './metrics.js'
 import type { ResolvedOptions } from './options.js'
 import { Wake } from './wake.js'
 
 export interface SupervisorNeeds {
   readonly options: ResolvedOptions
   readonly metrics: RelayCounters & RelayGauges
+  readonly histograms: Histograms
   readonly emitter: RelayEmitter
   readonly onOwner: () => void
   readonly onStandby: () => void
@@ -55,6 +56,7 @@ export class Supervisor {
         needs.onStandby()
         needs.emitter.emit('standby', { owner, epoch })
       },
+      onLook: () => needs.metrics.turns++,
       onRenewed: () => needs.metrics.renewals++,
       onRenewFailed: (error) => needs.onFault('renew', error),
     })
@@ -81,6 +83,7 @@ export class Supervisor {
     const over = (): boolean => this.#stopped || (once !== undefined && now() >= once.deadlineAt)
     let failures = 0
     while (!over()) {
+      this.#needs.metrics.turns++
       const startedAt = now()
       const end = await this.#term(over, result, once)
       if (end === undefined || end.kind === 'stopped') continue
@@ -129,7 +132,7 @@ export class Supervisor {
     result: SupervisorEnd,
     once: OncePass | undefined,
   ): Promise<LoopEnd | undefined> {
-    const { options, metrics, emitter, onOwner, onFault } = this.#needs
+    const { options, metrics, histograms, emitter, onOwner, onFault } = this.#needs
     let acquired: Awaited<ReturnType<LeaseKeeper['acquire']>>
     try {
       acquired = await this.#keeper.acquire(over)
@@ -141,7 +144,7 @@ export class Supervisor {
     result.acquired = true
     metrics.acquisitions++
     if (unclean) metrics.acquisitionsUnclean++
-    const loop = new Loop({ options, metrics, emitter, guard: this.#keeper }, this.#wake, once)
+    const loop = new Loop({ options, metrics, histograms, emitter, guard: this.#keeper }, this.#wake, once)
     this.#loop = loop
     this.#isCalled = false
     if (this.#stopped) loop.stop()

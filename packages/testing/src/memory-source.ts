@@ -101,6 +101,10 @@ class MemorySource implements Source {
     this.leases = memoryLeases(outbox, this.#act)
   }
 
+  get clockOffsetMs(): number {
+    return this.#outbox.now() - Date.now()
+  }
+
   open(lease: Lease): Promise<void> {
     return this.#act('open', () => {
       if (this.#lease !== undefined) throw new Error('open() twice without close()')

@@ -11,7 +11,7 @@ import type { ResolvedSourceOptions } from './options.js'
 import { Reader } from './reader.js'
 import { settleEvents, settleHeldRows } from './settle.js'
 import { readHeldRows, readRequestedScopes, readScopes } from './settle-statements.js'
-import { readBacklog } from './statements.js'
+import { readBacklog, readTime } from './statements.js'
 import { missingGrant, Witness } from './witness.js'
 
 /** Three connections, each opened when it is needed: reads, settlements, and the lease. */
@@ -50,6 +50,11 @@ export class MysqlBackend implements PollingBackend<Reader> {
     const connections = { reads: this.#reads, settles: this.#settles }
     const { kind } = await Witness.choose(place, connections, this.#options.witness)
     return kind === 'open' ? [...problems, unnamed] : problems
+  }
+
+  async time(): Promise<number> {
+    const [row] = (await this.#reads.query(readTime)).rows
+    return Number(row?.[0])
   }
 
   settle(lease: Lease, settlement: Settlement): Promise<void> {

@@ -153,6 +153,12 @@ select (select count(*) from (select 1 from ${target} where position >= cast(? a
   }
 }
 
+/** The server's clock, in ms since 1970. */
+export const readTime: Statement = {
+  text: `select timestampdiff(microsecond, '1970-01-01', utc_timestamp(6)) / 1000`,
+  values: [],
+}
+
 /** How many statements are inside the table now: `In_use` counts from the opening of the tables to the end. */
 export function showOpen({ schema, name }: TablePlace): Statement {
   return {

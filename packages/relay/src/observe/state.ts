@@ -66,10 +66,11 @@ export async function outboxMetrics(db: QueryTarget, options: OutboxStateOptions
     throw new OutboxError('OUTBOX_OPTION_INVALID', `countUpTo must be a positive integer, got ${countUpTo}.`)
   const query = queryOf(db)
   const rows = await query(stateStatement(dialect, resolveTable(options.table), countUpTo))
-  return toState(rows[0] ?? {}, countUpTo)
+  return toState((rows[0] ?? {}) as Row, countUpTo)
 }
 
-type Row = Readonly<Record<string, unknown>>
+/** The statement makes text of everything. */
+type Row = Readonly<Record<string, string | null | undefined>>
 
 function toState(row: Row, countUpTo: number): OutboxState {
   const count = (column: string): RowCount => {
@@ -96,7 +97,7 @@ function toState(row: Row, countUpTo: number): OutboxState {
 
 function toLease(row: Row): LeaseSummary | undefined {
   if (row['lease_epoch'] == null) return undefined
-  const owner = typeof row['lease_owner'] === 'string' ? row['lease_owner'] : null
+  const owner = row['lease_owner'] ?? null
   const expiredFor = numberOrNull(row['lease_expired_for'])
   return {
     owner,
@@ -111,7 +112,7 @@ function toLease(row: Row): LeaseSummary | undefined {
 function toError(row: Row, ageSeconds: number | null): HeldError | undefined {
   if (row['error_code'] == null) return undefined
   return {
-    scopeKind: String(row['error_scope_kind']) as HeldKind,
+    scopeKind: row['error_scope_kind'] as HeldKind,
     scope: String(row['error_scope']),
     code: String(row['error_code']),
     reason: String(row['error_reason']),
@@ -120,6 +121,6 @@ function toError(row: Row, ageSeconds: number | null): HeldError | undefined {
   }
 }
 
-function numberOrNull(value: unknown): number | null {
+function numberOrNull(value: string | null | undefined): number | null {
   return value == null ? null : Number(value)
 }

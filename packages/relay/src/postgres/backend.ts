@@ -11,7 +11,7 @@ import type { ResolvedSourceOptions } from './options.js'
 import { Reader } from './reader.js'
 import { settleEvents, settleHeldRows } from './settle.js'
 import { readHeldRows, readRequestedScopes, readScopes } from './settle-statements.js'
-import { readBacklog, readIdentity } from './statements.js'
+import { readBacklog, readIdentity, readTime } from './statements.js'
 
 /** Three connections, each opened when it is needed: reads, settlements, and the lease. */
 export class PostgresBackend implements PollingBackend<Reader> {
@@ -43,6 +43,11 @@ export class PostgresBackend implements PollingBackend<Reader> {
 
   inspect(): Promise<readonly SourceProblem[]> {
     return findProblems(this.#reads, this.#options.table)
+  }
+
+  async time(): Promise<number> {
+    const [row] = await this.#reads.query(readTime)
+    return Number(row?.[0])
   }
 
   settle(lease: Lease, settlement: Settlement): Promise<void> {

@@ -130,3 +130,10 @@ select (select count(*) from (select from ${target} limit $1) c),
 export function readIdentity(table: OutboxTable): Statement {
   return { name: '', text: `select ${identity(qualifiedName(table, 'postgres'))}`, values: [] }
 }
+
+/** The server's clock, in ms since 1970. */
+export const readTime: Statement = {
+  name: '',
+  text: 'select (extract(epoch from clock_timestamp()) * 1000)::text',
+  values: [],
+}

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events'
-import { OutboxError } from '@outboxkit/core'
 import { bounded, fanOut, type Bounded } from '../deadline.js'
 import type {
   BatchOutcome,
@@ -9,6 +8,17 @@ import type {
   TopicLookup,
   TopicShape,
 } from '../driver.js'
+import {
+  callTimeoutMs,
+  creationFrom,
+  lookupFrom,
+  notLoaded,
+  reasonOf,
+  requireConnected,
+  requireOpen,
+  type Failed,
+  type Reason,
+} from '../driver-results.js'
 import { isTopicError } from '../errors.js'
 import { failureOf } from './failures.js'
 import type { NativeModule } from './native.js'
@@ -17,16 +27,12 @@ import { Producers, type ProducerHandle } from './producers.js'
 import { unsendable } from './records.js'
 import { createTopic, describeTopic } from './topics.js'
 
-/** Connecting, and asking about topics, may take this long. */
-const callTimeoutMs = 30_000
-
 export interface Connector {
   load(): Promise<NativeModule>
   createProducer(module: NativeModule): BatchProducer
   redact(text: string): string
 }
 
-type Failed = Exclude<Bounded<unknown>, { status: 'done' }>
 type Loaded = { readonly module: NativeModule; readonly records: Producers; readonly questions: Producers }
 
 /** {@link KafkaDriver} on librdkafka. Each batch is a request of its own. */
@@ -44,30 +50,21 @@ export class ConfluentDriver implements KafkaDriver {
 
   async connect(signal: AbortSignal): Promise<void> {
     const result = await this.#call('records', signal, (_, producer) => producer.ready)
-    if (result.status === 'done') return
-    if (result.status === 'failed' && result.error instanceof OutboxError) throw result.error
-    const { code, message } = this.#reasonOf(result)
-    throw new OutboxError('OUTBOX_PUBLISH_RETRY', `Kafka cannot be reached: ${message} (${code}).`, {
-      details: { code },
-    })
+    requireConnected(result, (failed) => this.#reasonOf(failed))
   }
 
   async describeTopic(topic: string, signal: AbortSignal): Promise<TopicLookup> {
     const result = await this.#call('questions', signal, ({ module }, producer) =>
       describeTopic(module, producer, topic),
     )
-    if (result.status === 'done') return { status: 'found', topic: result.value }
-    const { code, message } = this.#reasonOf(result)
-    if (code === 'UNKNOWN_TOPIC_OR_PARTITION') return { status: 'missing' }
-    return { status: 'failed', code, message }
+    return lookupFrom(result, (failed) => this.#reasonOf(failed))
   }
 
   async createTopic(topic: string, shape: TopicShape, signal: AbortSignal): Promise<TopicCreation> {
     const result = await this.#call('questions', signal, ({ module }, producer, ended) =>
       createTopic(module, producer, topic, shape, ended),
     )
-    if (result.status === 'done') return { status: 'created' }
-    return { status: 'failed', ...this.#reasonOf(result) }
+    return creationFrom(result, (failed) => this.#reasonOf(failed))
   }
 
   async send(
@@ -79,8 +76,7 @@ export class ConfluentDriver implements KafkaDriver {
     try {
       records = (await this.#load()).records
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      return batches.map(() => ({ status: 'failed', code: 'CLIENT_ERROR', message }))
+      return notLoaded(batches, error)
     }
     const fanned = fanOut(options.signal, this.#closed.signal)
     const handle = records.acquire()
@@ -119,8 +115,7 @@ export class ConfluentDriver implements KafkaDriver {
 
   async #load(): Promise<Loaded> {
     const module = await this.#connector.load()
-    if (this.#closed.signal.aborted)
-      throw new OutboxError('OUTBOX_PUBLISH_RETRY', 'The Kafka driver is closed.')
+    requireOpen(this.#closed.signal)
     return (this.#loaded ??= {
       module,
       records: new Producers(() => this.#connector.createProducer(module)),
@@ -173,15 +168,11 @@ export class ConfluentDriver implements KafkaDriver {
   }
 
   /** With what librdkafka says about its connections, when nothing else is known. */
-  #reasonOf(result: Failed, producer?: BatchProducer): { code: string; message: string } {
-    if (result.status === 'aborted') return { code: 'ABORTED', message: 'the call was aborted' }
-    const redact = (text: string): string => this.#connector.redact(text)
-    if (result.status === 'timeout') {
-      const last = producer?.lastError
-      const said = last === undefined ? '' : ` (last error: ${failureOf(last, redact).message})`
-      return { code: 'TIMEOUT', message: `no answer before the deadline${said}` }
-    }
-    const { code, message } = failureOf(result.error, redact)
-    return { code, message }
+  #reasonOf(result: Failed, producer?: BatchProducer): Reason {
+    const explain = (error: unknown): Reason => failureOf(error, (text) => this.#connector.redact(text))
+    const reason = reasonOf(result, explain)
+    if (result.status !== 'timeout' || producer?.lastError === undefined) return reason
+    const { message } = explain(producer.lastError)
+    return { ...reason, message: `${reason.message} (last error: ${message})` }
   }
 }

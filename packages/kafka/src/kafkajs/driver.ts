@@ -1,6 +1,5 @@
 import { setMaxListeners } from 'node:events'
 import type { Kafka } from 'kafkajs'
-import { OutboxError } from '@outboxkit/core'
 import { groupBy, maxRequestBytes, outcomeFrom, packRequests, type Answer } from '../answers.js'
 import { bounded, fanOut, type Bounded } from '../deadline.js'
 import type {
@@ -11,6 +10,17 @@ import type {
   TopicLookup,
   TopicShape,
 } from '../driver.js'
+import {
+  callTimeoutMs,
+  creationFrom,
+  noOutcome,
+  notLoaded,
+  reasonOf,
+  requireConnected,
+  requireOpen,
+  type Failed,
+  type Reason,
+} from '../driver-results.js'
 import { isTopicError } from '../errors.js'
 import { TopicAdmin } from './admin.js'
 import { answersOf } from './answers.js'
@@ -18,9 +28,6 @@ import type { Client } from './client.js'
 import { failureOf } from './failures.js'
 import { Producers, type ProducerHandle } from './producers.js'
 import { toMessage } from './records.js'
-
-/** Connecting, and asking about topics, may take this long. */
-const callTimeoutMs = 30_000
 
 interface Loaded {
   readonly producers: Producers
@@ -59,12 +66,7 @@ export class KafkajsDriver implements KafkaDriver {
         throw error
       })
     })
-    if (result.status === 'done') return
-    if (result.status === 'failed' && result.error instanceof OutboxError) throw result.error
-    const { code, message } = this.#reasonOf(result)
-    throw new OutboxError('OUTBOX_PUBLISH_RETRY', `Kafka cannot be reached: ${message} (${code}).`, {
-      details: { code },
-    })
+    requireConnected(result, (failed) => this.#reasonOf(failed))
   }
 
   async describeTopic(topic: string, signal: AbortSignal): Promise<TopicLookup> {
@@ -83,9 +85,8 @@ export class KafkajsDriver implements KafkaDriver {
     const result = await bounded(callTimeoutMs, signal, async () =>
       (await this.#load()).admin.create(topic, shape),
     )
-    if (result.status === 'done') return { status: 'created' }
-    this.#loaded?.admin.drop()
-    return { status: 'failed', ...this.#reasonOf(result) }
+    if (result.status !== 'done') this.#loaded?.admin.drop()
+    return creationFrom(result, (failed) => this.#reasonOf(failed))
   }
 
   async send(
@@ -97,8 +98,7 @@ export class KafkajsDriver implements KafkaDriver {
     try {
       loaded = await this.#load()
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      return batches.map(() => ({ status: 'failed', code: 'CLIENT_ERROR', message }))
+      return notLoaded(batches, error)
     }
     const { producers, admin } = loaded
     const fanned = fanOut(options.signal, this.#closed.signal)
@@ -136,8 +136,7 @@ export class KafkajsDriver implements KafkaDriver {
 
   async #load(): Promise<Loaded> {
     const { Class, keepsAnswers } = await this.#connector.load()
-    if (this.#closed.signal.aborted)
-      throw new OutboxError('OUTBOX_PUBLISH_RETRY', 'The Kafka driver is closed.')
+    requireOpen(this.#closed.signal)
     return (this.#loaded ??= {
       producers: new Producers(() => this.#connector.createClient(Class)),
       admin: new TopicAdmin(() => this.#connector.createClient(Class)),
@@ -188,24 +187,15 @@ export class KafkajsDriver implements KafkaDriver {
     return batches.map(() => outcome)
   }
 
-  #outcomeWithoutAnswer(result: Exclude<Bounded<unknown>, { status: 'done' }>): BatchOutcome {
+  #outcomeWithoutAnswer(result: Failed): BatchOutcome {
     if (result.status !== 'failed') return { status: 'unknown', ...this.#reasonOf(result) }
     const { verdict, code, message } = failureOf(result.error, (text) => this.#connector.redact(text))
     return verdict === 'too-large' ? { status: 'too-large' } : { status: verdict, code, message }
   }
 
-  #reasonOf(result: Exclude<Bounded<unknown>, { status: 'done' }>): { code: string; message: string } {
-    if (result.status === 'timeout') return { code: 'TIMEOUT', message: 'no answer before the deadline' }
-    if (result.status === 'aborted') return { code: 'ABORTED', message: 'the call was aborted' }
-    const { code, message } = failureOf(result.error, (text) => this.#connector.redact(text))
-    return { code, message }
+  #reasonOf(result: Failed): Reason {
+    return reasonOf(result, (error) => failureOf(error, (text) => this.#connector.redact(text)))
   }
-}
-
-const noOutcome: BatchOutcome = {
-  status: 'unknown',
-  code: 'MISSING_ANSWER',
-  message: 'nothing was answered for the partition',
 }
 
 /** Which batches go out together: those of a topic with the same leader, or each alone. */

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events'
-import { OutboxError } from '@outboxkit/core'
 import { groupBy, maxRequestBytes, outcomeFrom, packRequests } from '../answers.js'
 import { bounded, fanOut, type Bounded } from '../deadline.js'
 import type {
@@ -10,6 +9,18 @@ import type {
   TopicLookup,
   TopicShape,
 } from '../driver.js'
+import {
+  callTimeoutMs,
+  creationFrom,
+  lookupFrom,
+  noOutcome,
+  notLoaded,
+  reasonOf,
+  requireConnected,
+  requireOpen,
+  type Failed,
+  type Reason,
+} from '../driver-results.js'
 import { isTopicError } from '../errors.js'
 import type { Cluster } from './cluster.js'
 import { Clusters, type ClusterHandle } from './clusters.js'
@@ -17,16 +28,11 @@ import { failureOf } from './failures.js'
 import type { Module } from './load.js'
 import { toMessages } from './records.js'
 
-/** Connecting, and asking about topics, may take this long. */
-const callTimeoutMs = 30_000
-
 export interface Connector {
   load(): Promise<Module>
   createCluster(module: Module): Cluster
   redact(text: string): string
 }
-
-type Failed = Exclude<Bounded<unknown>, { status: 'done' }>
 
 /**
  * {@link KafkaDriver} on @platformatic/kafka. All partitions of a topic that one broker leads are one request: its
@@ -46,20 +52,12 @@ export class PlatformaticDriver implements KafkaDriver {
 
   async connect(signal: AbortSignal): Promise<void> {
     const result = await this.#call('records', signal, (cluster) => cluster.connect())
-    if (result.status === 'done') return
-    if (result.status === 'failed' && result.error instanceof OutboxError) throw result.error
-    const { code, message } = this.#reasonOf(result)
-    throw new OutboxError('OUTBOX_PUBLISH_RETRY', `Kafka cannot be reached: ${message} (${code}).`, {
-      details: { code },
-    })
+    requireConnected(result, (failed) => this.#reasonOf(failed))
   }
 
   async describeTopic(topic: string, signal: AbortSignal): Promise<TopicLookup> {
     const result = await this.#call('questions', signal, (cluster) => cluster.describe(topic))
-    if (result.status === 'done') return { status: 'found', topic: result.value }
-    const { code, message } = this.#reasonOf(result)
-    if (code === 'UNKNOWN_TOPIC_OR_PARTITION') return { status: 'missing' }
-    return { status: 'failed', code, message }
+    return lookupFrom(result, (failed) => this.#reasonOf(failed))
   }
 
   async createTopic(topic: string, shape: TopicShape, signal: AbortSignal): Promise<TopicCreation> {
@@ -69,8 +67,7 @@ export class PlatformaticDriver implements KafkaDriver {
       })
       await cluster.untilLed(topic, ended)
     })
-    if (result.status === 'done') return { status: 'created' }
-    return { status: 'failed', ...this.#reasonOf(result) }
+    return creationFrom(result, (failed) => this.#reasonOf(failed))
   }
 
   async send(
@@ -82,8 +79,7 @@ export class PlatformaticDriver implements KafkaDriver {
     try {
       records = (await this.#load()).records
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      return batches.map(() => ({ status: 'failed', code: 'CLIENT_ERROR', message }))
+      return notLoaded(batches, error)
     }
     const fanned = fanOut(options.signal, this.#closed.signal)
     const outcomes = new Map<PartitionBatch, BatchOutcome>()
@@ -111,8 +107,7 @@ export class PlatformaticDriver implements KafkaDriver {
 
   async #load(): Promise<{ records: Clusters; questions: Clusters }> {
     const module = await this.#connector.load()
-    if (this.#closed.signal.aborted)
-      throw new OutboxError('OUTBOX_PUBLISH_RETRY', 'The Kafka driver is closed.')
+    requireOpen(this.#closed.signal)
     return (this.#loaded ??= {
       records: new Clusters(() => this.#connector.createCluster(module)),
       questions: new Clusters(() => this.#connector.createCluster(module)),
@@ -202,11 +197,8 @@ export class PlatformaticDriver implements KafkaDriver {
     return result
   }
 
-  #reasonOf(result: Failed): { code: string; message: string } {
-    if (result.status === 'timeout') return { code: 'TIMEOUT', message: 'no answer before the deadline' }
-    if (result.status === 'aborted') return { code: 'ABORTED', message: 'the call was aborted' }
-    const { code, message } = failureOf(result.error, (text) => this.#connector.redact(text))
-    return { code, message }
+  #reasonOf(result: Failed): Reason {
+    return reasonOf(result, (error) => failureOf(error, (text) => this.#connector.redact(text)))
   }
 }
 
@@ -220,10 +212,4 @@ const noLeader: BatchOutcome = {
   status: 'failed',
   code: 'LEADER_NOT_AVAILABLE',
   message: 'the partition has no leader at the moment',
-}
-
-const noOutcome: BatchOutcome = {
-  status: 'unknown',
-  code: 'MISSING_ANSWER',
-  message: 'nothing was answered for the partition',
 }

@@ -337,7 +337,7 @@ describe('with the SDK of an application', () => {
     }
     const before = slot.context
     slot.context = { active: () => ROOT_CONTEXT, with: broken }
-    const run = vi.fn(() => 'done')
+    const run = vi.fn<() => string>(() => 'done')
     try {
       expect(untraced(run)).toBe('done')
       expect(run).toHaveBeenCalledTimes(1)

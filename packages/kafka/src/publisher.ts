@@ -1,4 +1,4 @@
-import { OutboxError, type StoredEvent } from '@outboxkit/core'
+import { OutboxError, untraced, type StoredEvent } from '@outboxkit/core'
 import type { Outcome, Publisher } from '@outboxkit/relay'
 import { bounded, fanOut } from './deadline.js'
 import type { BatchOutcome, PartitionBatch } from './driver.js'
@@ -30,6 +30,7 @@ export function kafkaPublisher(options: KafkaPublisherOptions): Publisher {
 
 class KafkaPublisher implements Publisher {
   readonly name: string
+  readonly system = 'kafka'
   readonly #options: ResolvedOptions
   readonly #router: Router
   readonly #topics: Topics
@@ -61,7 +62,9 @@ class KafkaPublisher implements Publisher {
   async open(): Promise<void> {
     const { driver, publishTimeoutMs } = this.#options
     const forever = new AbortController().signal
-    const connected = await bounded(publishTimeoutMs, forever, (signal) => driver.connect(signal))
+    const connected = await bounded(publishTimeoutMs, forever, (signal) =>
+      untraced(() => driver.connect(signal)),
+    )
     if (connected.status === 'failed') throw connected.error
     if (connected.status !== 'done')
       throw new OutboxError('OUTBOX_PUBLISH_RETRY', `Kafka did not answer within ${publishTimeoutMs} ms.`)
@@ -85,10 +88,13 @@ class KafkaPublisher implements Publisher {
     const outcomes = new Map(plan.outcomes)
     // Topics side by side: one that is slow or dead holds up no other.
     const fanned = fanOut(signal)
-    const runs = [...plan.byTopic].map(async ([topic, planned]) => {
-      const results = await this.#inTurn(topic, () => this.#publishTopic(topic, planned, fanned.signal))
-      for (const [index, outcome] of results) outcomes.set(index, outcome)
-    })
+    // An instrumented client would write a trace context of its own over that of each event's emitter.
+    const runs = untraced(() =>
+      [...plan.byTopic].map(async ([topic, planned]) => {
+        const results = await this.#inTurn(topic, () => this.#publishTopic(topic, planned, fanned.signal))
+        for (const [index, outcome] of results) outcomes.set(index, outcome)
+      }),
+    )
     await Promise.all(runs)
     fanned.release()
     const results = events.map(

@@ -59,6 +59,8 @@ export interface RelayOptions {
   readonly publishTimeoutMs?: number | undefined
   /** How long `stop()` waits for what is in flight, in ms. Default 10,000. */
   readonly stopTimeoutMs?: number | undefined
+  /** A span per publish call, where OpenTelemetry is registered. Default true. */
+  readonly tracing?: boolean | undefined
   /** Aborting it is the same as `stop()`. */
   readonly signal?: AbortSignal | undefined
   readonly internal?: RelayInternals | undefined
@@ -80,6 +82,7 @@ export interface ResolvedOptions {
   readonly maxInFlightEvents: number
   readonly publishTimeoutMs: number
   readonly stopTimeoutMs: number
+  readonly tracing: boolean
   readonly signal: AbortSignal | undefined
   readonly onPoint: ((point: FaultPoint) => void | Promise<void>) | undefined
   readonly now: () => number
@@ -104,6 +107,7 @@ const keys = {
     'maxInFlightEvents',
     'publishTimeoutMs',
     'stopTimeoutMs',
+    'tracing',
     'signal',
     'internal',
   ],
@@ -134,8 +138,11 @@ export function resolveOptions(options: RelayOptions): ResolvedOptions {
     throw invalid(
       `onPoison must be one of ${policies.map((name) => `'${name}'`).join(', ')}, got ${show(onPoison)}.`,
     )
+  const tracing = options.tracing ?? true
+  if (typeof tracing !== 'boolean') throw invalid(`tracing must be true or false, got ${show(tracing)}.`)
   const internal = options.internal ?? {}
   return {
+    tracing,
     source: options.source,
     publisher: options.publisher,
     termMs,

@@ -26,6 +26,8 @@ export type Outcome =
 export interface Publisher {
   /** For logs and health. Never a secret. */
   readonly name: string
+  /** `messaging.system` of OpenTelemetry, e.g. `kafka`. Default: the name. */
+  readonly system?: string
   /** The longest that one `publish` takes, in ms. A relay whose lease is not longer than that does not start. */
   readonly timeoutMs?: number
   /**

@@ -1,4 +1,4 @@
-import { isOutboxError, OutboxError } from '@outboxkit/core'
+import { detached, isOutboxError, OutboxError } from '@outboxkit/core'
 import { RelayEmitter, type FaultPhase, type RelayEventName, type RelayListener } from './events.js'
 import { createHistograms, createMetrics, type RelayHistograms, type RelayMetrics } from './metrics.js'
 import { resolveOptions, type RelayOptions, type ResolvedOptions } from './options.js'
@@ -150,7 +150,8 @@ class OutboxRelay implements Relay {
 
   async start(): Promise<void> {
     const waiting = this.#begin('starting')
-    this.#running = this.#run()
+    // The span that happens to be active here ends long before the relay does.
+    this.#running = detached(() => this.#run())
     await waiting.promise
   }
 

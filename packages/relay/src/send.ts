@@ -3,6 +3,7 @@ import type { RelayEmitter } from './events.js'
 import type { Histograms, RelayCounters, RelayGauges } from './metrics.js'
 import type { FaultPoint, ResolvedOptions } from './options.js'
 import type { Outcome } from './publisher.js'
+import { traceSend } from './tracing.js'
 
 /** The proof, by our own clock, that nobody else owns the lease yet. */
 export interface LeaseGuard {
@@ -57,7 +58,7 @@ export class Sender {
     // Right before the bytes leave: a process that was paused notices here that its lease is over.
     guard.assertOwned()
     const startedAt = options.now()
-    const outcomes = await this.#publish(events)
+    const outcomes = await traceSend(options, events, () => this.#publish(events))
     await reachPoint(options, 'after-ack')
     const durationMs = options.now() - startedAt
     const published = events.filter((_, index) => outcomes[index]?.status === 'published')

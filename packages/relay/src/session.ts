@@ -1,4 +1,4 @@
-import type { OutboxError } from '@outboxkit/core'
+import { untraced, type OutboxError } from '@outboxkit/core'
 
 /** What a database driver has to offer for a {@link Session}. */
 export interface SessionDriver<Link> {
@@ -14,7 +14,10 @@ export interface SessionDriver<Link> {
 /** Uses the open link; what `run` throws becomes an `OutboxError`. */
 export type Use<Link> = <R>(run: (link: Link) => Promise<R>) => Promise<R>
 
-/** One link to a database, opened at first use and again after it broke, for one user at a time. */
+/**
+ * One link to a database, opened at first use and again after it broke, for one user at a time. Instrumentations of
+ * the driver see nothing of it: a relay that has nothing to do asks several times a second.
+ */
 export class Session<Link> {
   readonly #driver: SessionDriver<Link>
   #link: Promise<Link> | undefined
@@ -71,7 +74,7 @@ export class Session<Link> {
       throw this.#driver.failure('Cannot connect', error)
     }
     try {
-      return await this.#unlessLost(run(link))
+      return await this.#unlessLost(untraced(() => run(link)))
     } catch (error) {
       // Only an error that the server has reported leaves the link usable.
       if (!this.#driver.isReported(error)) {
@@ -83,10 +86,11 @@ export class Session<Link> {
   }
 
   #open(): Promise<Link> {
-    const opening: Promise<Link> = this.#driver.open((error) => {
+    const onError = (error?: Error): void => {
       if (this.#link === opening) this.#lose?.(error ?? new Error('the connection was lost'))
       this.#forget(opening)
-    })
+    }
+    const opening = untraced(() => this.#driver.open(onError))
     return opening
   }
 

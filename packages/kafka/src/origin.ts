@@ -14,21 +14,21 @@ export interface PublisherOrigin {
 const driverMark = Symbol.for('outboxkit.kafka-driver-origin')
 const publisherMark = Symbol.for('outboxkit.publisher-origin')
 
-/** `client`: the options of the driver. Not enumerable: whoever prints a driver does not print its password. */
+/** `client`: the options of the driver. Behind a function: whoever prints a driver does not print its password. */
 export function withClient<D extends KafkaDriver>(driver: D, client: object): D {
-  return Object.defineProperty(driver, driverMark, { value: client })
+  return Object.defineProperty(driver, driverMark, { value: () => client })
 }
 
 export function withOrigin<P extends Publisher>(
   publisher: P,
   { driver, ...rest }: Omit<PublisherOrigin, 'driver' | 'client'> & { readonly driver: KafkaDriver },
 ): P {
-  const client = (driver as { [driverMark]?: Readonly<Record<string, unknown>> })[driverMark]
+  const client = (driver as { [driverMark]?: () => Readonly<Record<string, unknown>> })[driverMark]?.()
   const origin: PublisherOrigin = { ...rest, driver: driver.name, client }
-  return Object.defineProperty(publisher, publisherMark, { value: origin })
+  return Object.defineProperty(publisher, publisherMark, { value: () => origin })
 }
 
 /** Where a publisher of `kafkaPublisher()` sends; `undefined` for any other publisher. */
 export function publisherOrigin(publisher: Publisher): PublisherOrigin | undefined {
-  return (publisher as { [publisherMark]?: PublisherOrigin })[publisherMark]
+  return (publisher as { [publisherMark]?: () => PublisherOrigin })[publisherMark]?.()
 }

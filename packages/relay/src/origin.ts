@@ -13,12 +13,12 @@ export interface SourceOrigin {
 // A configuration file may load another copy of this package than the program that reads it.
 const mark = Symbol.for('outboxkit.source-origin')
 
-/** Not enumerable: whoever prints a source does not print its password. */
+/** Behind a function: whoever prints a source, hidden properties included, does not print its password. */
 export function withOrigin<S extends Source>(source: S, origin: SourceOrigin): S {
-  return Object.defineProperty(source, mark, { value: origin })
+  return Object.defineProperty(source, mark, { value: () => origin })
 }
 
 /** Where a source of `postgresSource()` or `mysqlSource()` reads; `undefined` for any other source. */
 export function sourceOrigin(source: Source): SourceOrigin | undefined {
-  return (source as { [mark]?: SourceOrigin })[mark]
+  return (source as { [mark]?: () => SourceOrigin })[mark]?.()
 }

@@ -1,5 +1,8 @@
 export type { Database, Query, Row } from './database/database.js'
 export { openDatabase } from './database/open.js'
+export { defineConfig } from './config/define.js'
+export { loadConfig, type LoadOptions } from './config/load.js'
+export type { Config } from './config/schema.js'
 export type {
   DatabaseSettings,
   EffectiveValue,
@@ -9,3 +12,7 @@ export type {
   ResolvedOutbox,
   ValueOrigin,
 } from './config/resolved.js'
+export type { FoundColumn, FoundIndex, FoundTable, FoundTables } from './migrations/found-tables.js'
+export { schemaOf } from './migrations/found-tables.js'
+export { readSchema } from './migrations/read-schema.js'
+export { compareSchema, type Drift } from './migrations/compare-schema.js'

@@ -10,6 +10,8 @@ export interface MigrationProject {
   readonly out: string | undefined
   /** Prisma's schema file or folder; Drizzle's file of tables. Relative to `root`. */
   readonly schema: string | undefined
+  /** Of the tool's own configuration or migrations, e.g. `ts`: Knex writes new migrations with it. */
+  readonly extension?: string | undefined
   /** `undefined`: no such file. */
   read(path: string): string | undefined
   /** Names within a folder, sorted; empty where there is none. A folder ends with `/`. */

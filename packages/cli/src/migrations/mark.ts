@@ -12,7 +12,12 @@ const pattern = /outboxkit schema: (\{.*?\})(?=\s*(?:\*\/)?\s*$)/gm
 
 /** One line for a comment of a migration: the schema after it. */
 export function markOf(schema: OutboxSchema): string {
-  return `outboxkit schema: ${JSON.stringify(optionsOf(schema))}`
+  // Nothing may end the line that it stands on, in any of the languages.
+  const json = JSON.stringify(optionsOf(schema)).replaceAll(
+    /[^ -~]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+  return `outboxkit schema: ${json}`
 }
 
 /** The options that {@link resolveSchema} makes this schema of. */

@@ -119,7 +119,8 @@ export class Drainer {
       const rows = await serial(() => source.readHeld(scope, limit))
       const plan = planOf(rows)
       const result = await this.#publish(scope, plan)
-      const moved = result.done.length + result.parked.length > 0
+      const moved =
+        result.done.length + result.skipped.length + result.discarded.length + result.parked.length > 0
       // Its rows have not reached the held table yet: that it has none there means nothing.
       const tooEarly = rows.length === 0 && window.isHolding(scope)
       if (tooEarly || (rows.length > 0 && !moved)) return { ...result, moved, tooEarly, lifted: false }
@@ -134,7 +135,9 @@ export class Drainer {
   async #publish(scope: HeldScope, plan: Plan): Promise<Result> {
     const { metrics, emitter, options } = this.#context
     const result: Result = {
-      done: plan.discard.map(({ event }) => event),
+      done: [],
+      skipped: [],
+      discarded: plan.discard.map(({ event }) => event),
       parked: [...plan.park],
       failed: undefined,
       rejected: false,
@@ -151,7 +154,7 @@ export class Drainer {
         result.done.push(row.event)
         metrics.drained++
       } else if (decision.action === 'skip') {
-        result.done.push(row.event)
+        result.skipped.push(row.event)
         metrics.skipped++
         emitter.emit('skipped', { event: row.event, error: decision.error })
       } else if (decision.action === 'park') {
@@ -163,15 +166,16 @@ export class Drainer {
     return result
   }
 
-  async #settle(scope: HeldScope, { done, parked }: Result): Promise<boolean> {
+  async #settle(scope: HeldScope, result: Result): Promise<boolean> {
     const { held, window } = this.#needs
     const { options, guard, metrics, emitter } = this.#context
+    const { parked } = result
     for (const row of parked) {
       held.holdKey(row, row.code === heldBehind ? Infinity : row.event.position)
       held.follow(row, row.event.position)
     }
     guard.assertOwned()
-    const empty = await options.source.settleHeld(scope, done, parked)
+    const empty = await options.source.settleHeld(scope, result)
     const moved = parked.filter((row) => row.kind !== scope.kind)
     if (moved.length > 0) emitter.emit('held', { events: moved })
     if (!empty) return false
@@ -191,6 +195,8 @@ interface Plan {
 
 interface Result {
   readonly done: StoredEvent[]
+  readonly skipped: StoredEvent[]
+  readonly discarded: StoredEvent[]
   readonly parked: HeldEvent[]
   /** The first failure that was not a rejection. */
   failed: OutboxError | undefined

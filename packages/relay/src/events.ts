@@ -2,7 +2,16 @@ import type { OutboxError, StoredEvent } from '@outboxkit/core'
 import type { HeldEvent, HeldScope } from './source.js'
 
 /** Where a fault happened. */
-export type FaultPhase = 'acquire' | 'open' | 'read' | 'publish' | 'settle' | 'drain' | 'renew' | 'close'
+export type FaultPhase =
+  | 'acquire'
+  | 'open'
+  | 'read'
+  | 'publish'
+  | 'settle'
+  | 'drain'
+  | 'renew'
+  | 'clean'
+  | 'close'
 
 /**
  * What a relay tells its listeners. There is none called `error`: without a listener, Node's emitters throw it.

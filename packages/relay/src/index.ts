@@ -4,12 +4,14 @@ export type { FaultPhase, RelayEventName, RelayEvents, RelayListener } from './e
 export type { RelayCounters, RelayGauges, RelayHistograms, RelayMetrics } from './metrics.js'
 export type { HistogramSnapshot } from './histogram.js'
 export { heldBehind } from './decide.js'
+export type { ArchiveOutcome, Cleanup } from './archive.js'
 export type {
   Batch,
   HeldEvent,
   HeldKind,
   HeldRow,
   HeldScope,
+  HeldSettlement,
   Lease,
   LeaseState,
   LeaseStore,

@@ -128,7 +128,7 @@ export class Lanes {
         this.#needs.window.hold(entry, decision.scope, decision.error.code, decision.error.message)
       } else if (decision.action === 'skip') {
         metrics.skipped++
-        this.#needs.window.done(entry)
+        this.#needs.window.skip(entry)
         emitter.emit('skipped', { event: entry.event, error: decision.error })
       } else this.#needs.onHalt(decision.error)
     })

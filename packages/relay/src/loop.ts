@@ -2,6 +2,7 @@ import type { OutboxError, StoredEvent } from '@outboxkit/core'
 import { Drainer } from './drain.js'
 import type { FaultPhase } from './events.js'
 import { HeldScopes } from './held.js'
+import { Janitor } from './janitor.js'
 import { Lanes } from './lanes.js'
 import { Reader } from './reader.js'
 import { HeldRequests } from './requests.js'
@@ -60,6 +61,7 @@ export class Loop {
   readonly #sender: Sender
   readonly #reader: Reader
   readonly #lanes: Lanes
+  readonly #janitor: Janitor
   readonly #operations = new Set<Promise<void>>()
   #requests: HeldRequests | undefined
   #settling = false
@@ -80,6 +82,7 @@ export class Loop {
     this.#once = once
     this.#sender = new Sender(context)
     this.#reader = new Reader(context)
+    this.#janitor = new Janitor(context, this.#serial)
     this.#lanes = new Lanes(context, {
       sender: this.#sender,
       held: this.#held,
@@ -178,6 +181,7 @@ export class Loop {
         this.#reader.read((events) => this.#window.add(events, (event) => this.#topicOf(event))),
       )
     this.#requests?.start(now)
+    if (now >= this.#janitor.nextAt) this.#launch('clean', this.#janitor.clean())
     // By turns: a key with many held rows must not keep the lane from everybody else.
     const isTurnOfOthers = this.#keyWasDrained && this.#window.waiting > 0
     if (!isTurnOfOthers) this.#startKey(now)
@@ -205,7 +209,11 @@ export class Loop {
     if (this.#stopAt === undefined) {
       const isEmpty = isQuiet && this.#reader.caughtUp && this.#window.events === 0
       if (this.#once !== undefined)
-        this.#pass(this.#once, isEmpty && this.#requests?.isQuiet(now) === true, now)
+        this.#pass(
+          this.#once,
+          isEmpty && this.#requests?.isQuiet(now) === true && !this.#janitor.hasMore,
+          now,
+        )
       else this.#rest(isEmpty, now)
     }
     if (this.#stopAt === undefined) return false
@@ -238,6 +246,7 @@ export class Loop {
       this.#isFull ? Infinity : this.#reader.nextAt,
       this.#lanes.nextAt,
       this.#requests?.nextAt ?? Infinity,
+      this.#janitor.nextAt,
       this.#once?.deadlineAt ?? Infinity,
       now + this.#context.guard.remainingMs,
     )
@@ -302,7 +311,7 @@ export class Loop {
   async #settle(): Promise<void> {
     const { options, guard, metrics, histograms, emitter } = this.#context
     const settling = this.#window.takeSettling()
-    const { done, held } = settling.settlement
+    const { done, skipped = [], held } = settling.settlement
     if (settling.entries.length === 0) return
     guard.assertOwned()
     const startedAt = options.now()
@@ -314,7 +323,7 @@ export class Loop {
     this.#window.settled(settling)
     metrics.settles++
     histograms.settleMs.add(options.now() - startedAt)
-    metrics.settled += done.length
+    metrics.settled += done.length + skipped.length
     metrics.held += held.length
     if (held.length > 0) emitter.emit('held', { events: held })
   }

@@ -5,6 +5,7 @@ import {
   type OutboxTable,
   type TableOptions,
 } from '@outboxkit/core'
+import type { Cleanup } from './archive.js'
 import type { SweepOptions } from './sweep.js'
 
 /** Options of every polling source, whatever the database. */
@@ -18,6 +19,13 @@ export interface PollingOptions {
   readonly noteIntervalMs?: number | undefined
   /** The safety net: how often the table is looked through for rows that were missed, in ms. Default 600,000. */
   readonly sweep?: { readonly intervalMs?: number | undefined } | undefined
+  /**
+   * What happens to rows that are published: `delete` (default), or `archive`: they move to the table
+   * `<name>_archive` in the same transaction, for audits and `outboxkit replay`. That table has to be there.
+   */
+  readonly cleanup?: Cleanup | undefined
+  /** With `cleanup: 'archive'`: archived rows are deleted after so many ms. Default: never. */
+  readonly retentionMs?: number | undefined
   /** Default 10,000 ms. */
   readonly connectTimeoutMs?: number | undefined
   /** The longest that a statement may take, in ms. Default 30,000. */
@@ -44,6 +52,9 @@ export interface ResolvedPollingOptions extends SweepOptions {
   readonly table: OutboxTable
   readonly maxBatchBytes: number
   readonly noteIntervalMs: number
+  readonly cleanup: Cleanup
+  /** `undefined`: archived rows stay. */
+  readonly retentionMs: number | undefined
   readonly connectTimeoutMs: number
   readonly statementTimeoutMs: number
   readonly onWarning: (message: string) => void
@@ -60,6 +71,8 @@ const pollingKeys = [
   'maxBatchBytes',
   'noteIntervalMs',
   'sweep',
+  'cleanup',
+  'retentionMs',
   'connectTimeoutMs',
   'statementTimeoutMs',
   'onWarning',
@@ -81,12 +94,16 @@ export function resolvePolling(
   rejectUnknownKeys(options.sweep ?? {}, ['intervalMs'], `${source}({ sweep })`)
   rejectUnknownKeys(options.internal ?? {}, [...internalKeys, ...internals], `${source}({ internal })`)
   const internal = options.internal ?? {}
+  const { cleanup = 'delete', retentionMs } = options
+  requireCleanup(source, cleanup, retentionMs)
   return {
     table: resolveTable(options.table),
     maxBatchEvents: atLeast('maxBatchEvents', options.maxBatchEvents, 1_000, 1),
     maxBatchBytes: atLeast('maxBatchBytes', options.maxBatchBytes, 1024 * 1024, 1),
     noteIntervalMs: atLeast('noteIntervalMs', options.noteIntervalMs, 100, 0),
     sweepIntervalMs: atLeast('sweep.intervalMs', options.sweep?.intervalMs, 600_000, 0),
+    cleanup,
+    retentionMs: retentionMs === undefined ? undefined : atLeast('retentionMs', retentionMs, 0, 1),
     connectTimeoutMs: atLeast('connectTimeoutMs', options.connectTimeoutMs, 10_000, 1),
     statementTimeoutMs: atLeast('statementTimeoutMs', options.statementTimeoutMs, 30_000, 1),
     onWarning: options.onWarning ?? emitWarning,
@@ -94,6 +111,16 @@ export function resolvePolling(
     ageMs: internal.ageMs ?? 5_000,
     sweepShare: internal.sweepShare ?? 100,
   }
+}
+
+function requireCleanup(source: string, cleanup: Cleanup, retentionMs: unknown): void {
+  if (cleanup !== 'delete' && cleanup !== 'archive')
+    throw invalidOption(
+      `${source}(): cleanup must be 'delete' or 'archive', got ${JSON.stringify(cleanup) ?? typeof cleanup}.`,
+    )
+  // What is published is deleted at once: nothing would ever be kept for so long.
+  if (cleanup === 'delete' && retentionMs !== undefined)
+    throw invalidOption(`${source}(): retentionMs is for cleanup: 'archive'; published rows are deleted now.`)
 }
 
 /** Throws unless exactly one of the ways to connect is given, and it is not an empty URL. */

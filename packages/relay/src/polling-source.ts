@@ -1,6 +1,15 @@
-import { OutboxError, type StoredEvent } from '@outboxkit/core'
+import { OutboxError } from '@outboxkit/core'
 import type { SourceProblem } from './problem.js'
-import type { Batch, HeldEvent, HeldRow, HeldScope, Lease, LeaseStore, Settlement, Source } from './source.js'
+import type {
+  Batch,
+  HeldRow,
+  HeldScope,
+  HeldSettlement,
+  Lease,
+  LeaseStore,
+  Settlement,
+  Source,
+} from './source.js'
 
 /** What the counters of every reader have in common. */
 export interface PollingStats {
@@ -33,12 +42,9 @@ export interface PollingBackend<Reader> {
   heldScopes(): Promise<readonly HeldScope[]>
   readHeld(scope: HeldScope, limit: number): Promise<readonly HeldRow[]>
   requestedScopes(): Promise<readonly HeldScope[]>
-  settleHeld(
-    lease: Lease,
-    scope: HeldScope,
-    done: readonly StoredEvent[],
-    parked: readonly HeldEvent[],
-  ): Promise<boolean>
+  settleHeld(lease: Lease, scope: HeldScope, settlement: HeldSettlement): Promise<boolean>
+  /** One step; `undefined`: nothing is ever pruned. */
+  readonly prune: ((lease: Lease) => Promise<boolean>) | undefined
   backlog(atMost: number, reader: Reader | undefined): Promise<{ rows: number; oldestAgeMs: number | null }>
   /** Ends a read that is under way; settling goes on. */
   interrupt(): Promise<void>
@@ -131,6 +137,7 @@ export class PollSource<
     reader.assertNotRewound()
     await this.#backend.settle(lease, settlement)
     for (const { position } of settlement.done) reader.settled(position)
+    for (const { position } of settlement.skipped ?? []) reader.settled(position)
     for (const { event } of settlement.held) reader.settled(event.position)
   }
 
@@ -147,12 +154,13 @@ export class PollSource<
     return this.#backend.requestedScopes()
   }
 
-  async settleHeld(
-    scope: HeldScope,
-    done: readonly StoredEvent[],
-    parked: readonly HeldEvent[] = [],
-  ): Promise<boolean> {
-    return this.#backend.settleHeld(this.#requireOpen().lease, scope, done, parked)
+  async settleHeld(scope: HeldScope, settlement: HeldSettlement): Promise<boolean> {
+    return this.#backend.settleHeld(this.#requireOpen().lease, scope, settlement)
+  }
+
+  get prune(): (() => Promise<boolean>) | undefined {
+    const { prune } = this.#backend
+    return prune === undefined ? undefined : async () => prune(this.#requireOpen().lease)
   }
 
   backlog(atMost: number): Promise<{ rows: number; oldestAgeMs: number | null }> {

@@ -70,10 +70,26 @@ export interface HeldEvent extends HeldScope {
 
 /** What leaves the outbox table, in one transaction that has locked the lease row. */
 export interface Settlement {
-  /** Published (or skipped by policy): the rows are deleted. */
+  /** Published: the rows are deleted, or move to the archive. */
   readonly done: readonly StoredEvent[]
+  /** Given up by policy: they leave in the same way, but are never replayed. Default: none. */
+  readonly skipped?: readonly StoredEvent[] | undefined
   /** Moved to the held table. */
   readonly held: readonly HeldEvent[]
+}
+
+/** What leaves a held scope, or stays in another one, in one transaction that has locked the lease row. */
+export interface HeldSettlement {
+  /** Published: the rows are deleted, or move to the archive. */
+  readonly done: readonly StoredEvent[]
+  /** Given up by policy, and because a person asked for it: they leave in the same way, but are never replayed. */
+  readonly skipped?: readonly StoredEvent[] | undefined
+  readonly discarded?: readonly StoredEvent[] | undefined
+  /**
+   * Rows of the scope, by position, that stay in the held table but get the scope, code, reason and attempts given
+   * here, and lose their request. Their new scope may be the one they had.
+   */
+  readonly parked?: readonly HeldEvent[] | undefined
 }
 
 /** A row of the held table as the owner reads it while draining. */
@@ -118,13 +134,15 @@ export interface Source {
   /** The scopes whose rows a person has asked to retry or to discard. */
   requestedScopes(): Promise<readonly HeldScope[]>
   /**
-   * Deletes rows of a held scope (published or discarded), under the lease. Returns true when the scope has no
-   * rows left, found in the same transaction: only then may new events of the scope be published directly.
-   *
-   * `parked` (default none): rows of this scope, by position, that stay in the held table but get the scope,
-   * code, reason and attempts given here, and lose their request. Their new scope may be the one they had.
+   * Takes rows out of a held scope, under the lease. Returns true when the scope has no rows left, found in the same
+   * transaction: only then may new events of the scope be published directly.
    */
-  settleHeld(scope: HeldScope, done: readonly StoredEvent[], parked?: readonly HeldEvent[]): Promise<boolean>
+  settleHeld(scope: HeldScope, settlement: HeldSettlement): Promise<boolean>
+  /**
+   * Deletes at most one bounded step of what has passed its retention in the archive, under the lease; true: there
+   * may be more. Never touches what is not published. Without it nothing is ever pruned.
+   */
+  prune?: (() => Promise<boolean>) | undefined
   /** Rows in the outbox (at most `atMost` are counted) and the age of the oldest in ms, by the database's clock. */
   backlog(atMost: number): Promise<{ rows: number; oldestAgeMs: number | null }>
   close(): Promise<void>

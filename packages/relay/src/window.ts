@@ -47,6 +47,7 @@ export class Window {
   readonly stalls = new Map<string, Stall>()
   #waiting: Entry[] = []
   #done: Entry[] = []
+  #skipped: Entry[] = []
   #holding: Holding[] = []
   readonly #held: HeldScopes
 
@@ -149,6 +150,11 @@ export class Window {
     this.#done.push(entry)
   }
 
+  /** Given up by the policy: leaves as what is done does. */
+  skip(entry: Entry): void {
+    this.#skipped.push(entry)
+  }
+
   hold(entry: Entry, scope: HeldScope, code: string, reason: string): void {
     const held = { ...scope, event: entry.event, code, reason, attempts: entry.attempts }
     this.#holding.push({ entry, held })
@@ -203,18 +209,26 @@ export class Window {
   }
 
   get settleable(): boolean {
-    return this.#done.length > 0 || this.#holding.some(({ held }) => !this.#held.isClosing(held))
+    return (
+      this.#done.length + this.#skipped.length > 0 ||
+      this.#holding.some(({ held }) => !this.#held.isClosing(held))
+    )
   }
 
   /** Everything that can leave the outbox table now. */
   takeSettling(): Settling {
-    const done = this.#done
+    const [done, skipped] = [this.#done, this.#skipped]
     const holding = this.#holding.filter(({ held }) => !this.#held.isClosing(held))
     this.#done = []
+    this.#skipped = []
     this.#holding = this.#holding.filter(({ held }) => this.#held.isClosing(held))
     return {
-      settlement: { done: done.map(({ event }) => event), held: holding.map(({ held }) => held) },
-      entries: [...done, ...holding.map(({ entry }) => entry)],
+      settlement: {
+        done: done.map(({ event }) => event),
+        skipped: skipped.map(({ event }) => event),
+        held: holding.map(({ held }) => held),
+      },
+      entries: [...done, ...skipped, ...holding.map(({ entry }) => entry)],
     }
   }
 

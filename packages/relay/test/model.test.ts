@@ -2,7 +2,7 @@ import { scopeOf, type StoredEvent } from '@outboxkit/core'
 import { MemoryOutbox, memoryPublisher, memorySource, type MemoryOperation } from '@outboxkit/testing'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { createRelay, type Publisher, type Relay, type Source } from '@outboxkit/relay'
+import { createRelay, type Publisher, type Relay, type Settlement, type Source } from '@outboxkit/relay'
 import { quick, sleep, until } from './support.js'
 
 /*
@@ -115,8 +115,12 @@ class World {
     const source = memorySource(this.outbox, { batchEvents: this.#script.batchEvents, intercept })
     const settle = source.settle.bind(source)
     const settleHeld = source.settleHeld.bind(source)
-    source.settle = (settlement) => (this.#check(life, settlement.done), settle(settlement))
-    source.settleHeld = (scope, done, parked) => (this.#check(life, done), settleHeld(scope, done, parked))
+    const check = (
+      life: { dead: boolean },
+      { done, skipped = [] }: Pick<Settlement, 'done' | 'skipped'>,
+    ): void => this.#check(life, [...done, ...skipped])
+    source.settle = (settlement) => (check(life, settlement), settle(settlement))
+    source.settleHeld = (scope, settlement) => (check(life, settlement), settleHeld(scope, settlement))
     return source
   }
 

@@ -1,6 +1,15 @@
 import { randomUUID } from 'node:crypto'
 import { OutboxError, sizeOf, type StoredEvent } from '@outboxkit/core'
-import type { Batch, HeldRow, HeldScope, Lease, LeaseStore, Source } from '@outboxkit/relay'
+import type {
+  ArchiveOutcome,
+  Batch,
+  HeldRow,
+  HeldScope,
+  HeldSettlement,
+  Lease,
+  LeaseStore,
+  Source,
+} from '@outboxkit/relay'
 
 /** Everything that a source in memory can be asked to do; a test can let any of it fail or wait. */
 export type MemoryOperation =
@@ -19,20 +28,26 @@ export type MemoryOperation =
 export interface MemoryOutboxOptions {
   /** The "database's" clock in ms. Default `Date.now`. */
   readonly now?: () => number
+  /** Keeps what leaves, as `cleanup: 'archive'` does. Default false. */
+  readonly archive?: boolean
 }
 
 /** The tables of one outbox, in memory; several sources can share them as several relays share a database. */
 export class MemoryOutbox {
   readonly rows = new Map<number, StoredEvent>()
   readonly held = new Map<number, HeldRow>()
+  /** What has left, and why; only with the option `archive`. */
+  readonly archive: { readonly event: StoredEvent; readonly outcome: ArchiveOutcome }[] = []
   readonly lease = { owner: null as string | null, epoch: 0, renewals: 0, expiresAt: -Infinity }
   /** What the server says it is. Change it to simulate a restart or a failover. */
   fingerprint = 'memory-1'
   readonly now: () => number
+  readonly #keeps: boolean
   #position = 0
 
   constructor(options: MemoryOutboxOptions = {}) {
     this.now = options.now ?? Date.now
+    this.#keeps = options.archive ?? false
   }
 
   /** Adds a committed row. */
@@ -53,6 +68,12 @@ export class MemoryOutbox {
     }
     this.rows.set(position, row)
     return row
+  }
+
+  /** Takes rows out of a table, for good. */
+  depart(from: Map<number, unknown>, events: readonly StoredEvent[], outcome: ArchiveOutcome): void {
+    for (const event of events)
+      if (from.delete(event.position) && this.#keeps) this.archive.push({ event, outcome })
   }
 
   /** What a person asks for with the commands for dead letters. */
@@ -133,10 +154,11 @@ class MemorySource implements Source {
     })
   }
 
-  settle({ done, held }: Parameters<Source['settle']>[0]): Promise<void> {
+  settle({ done, skipped = [], held }: Parameters<Source['settle']>[0]): Promise<void> {
     return this.#act('settle', () => {
       this.#assertOwner()
-      for (const { position } of done) this.#outbox.rows.delete(position)
+      this.#outbox.depart(this.#outbox.rows, done, 'published')
+      this.#outbox.depart(this.#outbox.rows, skipped, 'skipped')
       for (const row of held) {
         this.#outbox.rows.delete(row.event.position)
         if (!this.#outbox.held.has(row.event.position))
@@ -159,10 +181,13 @@ class MemorySource implements Source {
     )
   }
 
-  settleHeld(...[scope, done, parked = []]: Parameters<Source['settleHeld']>): Promise<boolean> {
+  settleHeld(scope: HeldScope, settlement: HeldSettlement): Promise<boolean> {
+    const { done, skipped = [], discarded = [], parked = [] } = settlement
     return this.#act('settleHeld', () => {
       this.#assertOwner()
-      for (const { position } of done) this.#outbox.held.delete(position)
+      this.#outbox.depart(this.#outbox.held, done, 'published')
+      this.#outbox.depart(this.#outbox.held, skipped, 'skipped')
+      this.#outbox.depart(this.#outbox.held, discarded, 'discarded')
       for (const row of parked) this.#outbox.held.set(row.event.position, { ...row, request: null })
       return this.#rowsOf(scope).length === 0
     })

@@ -1,7 +1,8 @@
-import { OutboxError, qualifiedName, type StoredEvent } from '@outboxkit/core'
-import type { SourceProblem } from '../problem.js'
+import { OutboxError, qualifiedName } from '@outboxkit/core'
+import { refuseFatal, type SourceProblem } from '../problem.js'
 import { toBacklog, type PollingBackend } from '../polling-source.js'
-import type { HeldEvent, HeldRow, HeldScope, Lease, Settlement } from '../source.js'
+import type { HeldRow, HeldScope, HeldSettlement, Lease, Settlement } from '../source.js'
+import { inspectArchive } from './archive-inspect.js'
 import { Connection } from './connection.js'
 import { toHeldRow, toScope } from './decode.js'
 import { findProblems, inspect } from './inspect.js'
@@ -9,7 +10,7 @@ import { lockFingerprint, storeFingerprint } from './lease-statements.js'
 import { MysqlLeaseStore } from './lease-store.js'
 import type { ResolvedSourceOptions } from './options.js'
 import { Reader } from './reader.js'
-import { settleEvents, settleHeldRows } from './settle.js'
+import { pruneStep, settleEvents, settleHeldRows } from './settle.js'
 import { readHeldRows, readRequestedScopes, readScopes } from './settle-statements.js'
 import { readBacklog, readTime } from './statements.js'
 import { missingGrant, Witness } from './witness.js'
@@ -36,6 +37,7 @@ export class MysqlBackend implements PollingBackend<Reader> {
   async open(lease: Lease): Promise<Reader> {
     const { table, onWarning, witness: only } = this.#options
     const { warnings, server, place } = await inspect(this.#reads, table)
+    refuseFatal(await this.#archiveProblems())
     for (const warning of warnings) onWarning(warning)
     const witness = await Witness.choose(place, { reads: this.#reads, settles: this.#settles }, only)
     await this.#rememberServer(lease, server)
@@ -45,8 +47,9 @@ export class MysqlBackend implements PollingBackend<Reader> {
   }
 
   async inspect(): Promise<readonly SourceProblem[]> {
-    const { problems, place } = await findProblems(this.#reads, this.#options.table)
-    if (place === undefined) return problems
+    const { problems: found, place } = await findProblems(this.#reads, this.#options.table)
+    if (place === undefined) return found
+    const problems = [...found, ...(await this.#archiveProblems())]
     const connections = { reads: this.#reads, settles: this.#settles }
     const { kind } = await Witness.choose(place, connections, this.#options.witness)
     return kind === 'open' ? [...problems, unnamed] : problems
@@ -58,7 +61,8 @@ export class MysqlBackend implements PollingBackend<Reader> {
   }
 
   settle(lease: Lease, settlement: Settlement): Promise<void> {
-    return settleEvents(this.#settles, this.#options.table, lease, settlement)
+    const { table, cleanup } = this.#options
+    return settleEvents(this.#settles, table, lease, settlement, cleanup)
   }
 
   async heldScopes(): Promise<readonly HeldScope[]> {
@@ -75,13 +79,16 @@ export class MysqlBackend implements PollingBackend<Reader> {
     return (await this.#settles.query(readRequestedScopes(this.#options.table))).rows.map(toScope)
   }
 
-  settleHeld(
-    lease: Lease,
-    scope: HeldScope,
-    done: readonly StoredEvent[],
-    parked: readonly HeldEvent[],
-  ): Promise<boolean> {
-    return settleHeldRows(this.#settles, this.#options.table, lease, scope, done, parked)
+  settleHeld(lease: Lease, scope: HeldScope, settlement: HeldSettlement): Promise<boolean> {
+    const { table, cleanup } = this.#options
+    return settleHeldRows(this.#settles, table, lease, scope, settlement, cleanup)
+  }
+
+  get prune(): ((lease: Lease) => Promise<boolean>) | undefined {
+    const { table, retentionMs } = this.#options
+    return retentionMs === undefined
+      ? undefined
+      : (lease) => pruneStep(this.#settles, table, lease, retentionMs)
   }
 
   async backlog(
@@ -91,6 +98,11 @@ export class MysqlBackend implements PollingBackend<Reader> {
     const statement = readBacklog(this.#options.table, atMost, reader?.lowest ?? 0)
     const [row] = (await this.#settles.query(statement)).rows
     return toBacklog(row?.[0], row?.[1])
+  }
+
+  async #archiveProblems(): Promise<readonly SourceProblem[]> {
+    const { table, cleanup, retentionMs } = this.#options
+    return cleanup === 'archive' ? inspectArchive(this.#reads, table, retentionMs !== undefined) : []
   }
 
   interrupt(): Promise<void> {

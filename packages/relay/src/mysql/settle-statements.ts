@@ -3,13 +3,14 @@ import type { HeldEvent, HeldScope, Lease } from '../source.js'
 import type { Statement } from './connection.js'
 import { eventColumns, positionsIn, rowBytes } from './statements.js'
 
-const eventColumnNames = 'id, aggregatetype, aggregateid, type, payload, headers, topic, created_at'
+/** The columns of an event besides its position. */
+export const eventColumnNames = 'id, aggregatetype, aggregateid, type, payload, headers, topic, created_at'
 
 /**
  * Positions with the ids of their events. As ids are compared, a position that was used a second time names no
  * row that was not published.
  */
-const rowsIn = (alias: string): string =>
+export const rowsIn = (alias: string): string =>
   `json_table(?, '$[*]' columns (position bigint unsigned path '$[0]', id varchar(64) path '$[1]')) ${alias}`
 
 /** Positions with their scope and reason. */
@@ -135,7 +136,8 @@ where w.before_it < cast(? as unsigned) order by h.position`,
   }
 }
 
-function prefixed(alias: string): string {
+/** The columns of an event as those of `alias`. */
+export function prefixed(alias: string): string {
   return eventColumnNames
     .split(', ')
     .map((name) => `${alias}.${name}`)

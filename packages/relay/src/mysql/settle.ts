@@ -1,5 +1,7 @@
 import { isOutboxError, OutboxError, type OutboxTable, type StoredEvent } from '@outboxkit/core'
-import type { HeldEvent, HeldScope, Lease, Settlement } from '../source.js'
+import { departuresOf, pruneLimit, type Cleanup } from '../archive.js'
+import type { HeldEvent, HeldScope, HeldSettlement, Lease, Settlement } from '../source.js'
+import { copyHeldToArchive, copyToArchive, pruneArchive } from './archive-statements.js'
 import type { Answer, Connection, Run } from './connection.js'
 import { errno } from './errors.js'
 import {
@@ -23,17 +25,30 @@ export async function settleEvents(
   connection: Connection,
   table: OutboxTable,
   lease: Lease,
-  { done, held }: Settlement,
+  settlement: Settlement,
+  cleanup: Cleanup,
 ): Promise<void> {
+  const { done, skipped = [], held } = settlement
+  const isDeleting = cleanup === 'delete'
   // The usual case in one statement: what it has deleted, it has deleted under the fence.
-  if (held.length === 0 && done.length > 0 && done.length <= maxDeleted) {
+  if (
+    isDeleting &&
+    held.length === 0 &&
+    skipped.length === 0 &&
+    done.length > 0 &&
+    done.length <= maxDeleted
+  ) {
     const { affected } = await retried(() => connection.query(deleteEvents(table, lease, done)))
     if (affected > 0) return
   }
   await retried(() =>
     connection.transaction(async (run) => {
       requireLease(await run(lockLease(table, lease)))
-      for (const events of chunk(done, maxDeleted)) await run(deleteEvents(table, lease, events))
+      for (const { outcome, events: leaving } of departuresOf(settlement))
+        for (const events of chunk(leaving, maxDeleted)) {
+          if (!isDeleting) await run(copyToArchive(table, events, outcome))
+          await run(deleteEvents(table, lease, events))
+        }
       for (const events of chunk(held, maxHeld)) await hold(run, table, events)
     }),
   )
@@ -50,22 +65,34 @@ export function settleHeldRows(
   table: OutboxTable,
   lease: Lease,
   scope: HeldScope,
-  done: readonly StoredEvent[],
-  parked: readonly HeldEvent[],
+  settlement: HeldSettlement,
+  cleanup: Cleanup,
 ): Promise<boolean> {
   return retried(() =>
     connection.transaction(async (run) => {
       requireLease(await run(lockLease(table, lease)))
-      for (const events of chunk(done, maxDeleted))
-        await run(
-          deleteHeld(
-            table,
-            scope,
-            events.map(({ position }) => position),
-          ),
-        )
-      for (const events of chunk(parked, maxHeld)) await run(parkHeld(table, scope, events))
+      for (const { outcome, events: leaving } of departuresOf(settlement))
+        for (const positions of chunk(positionsOf(leaving), maxDeleted)) {
+          if (cleanup === 'archive') await run(copyHeldToArchive(table, scope, positions, outcome))
+          await run(deleteHeld(table, scope, positions))
+        }
+      for (const events of chunk(settlement.parked ?? [], maxHeld)) await run(parkHeld(table, scope, events))
       return (await run(hasHeld(table, scope))).rows.length === 0
+    }),
+  )
+}
+
+/** Deletes one step of what has passed its retention in the archive; true: there may be more. */
+export function pruneStep(
+  connection: Connection,
+  table: OutboxTable,
+  lease: Lease,
+  retentionMs: number,
+): Promise<boolean> {
+  return retried(() =>
+    connection.transaction(async (run) => {
+      requireLease(await run(lockLease(table, lease)))
+      return (await run(pruneArchive(table, retentionMs, pruneLimit))).affected === pruneLimit
     }),
   )
 }
@@ -88,6 +115,10 @@ function requireLease({ rows }: Answer): void {
     'OUTBOX_LEASE_LOST',
     'The lease is lost: another relay has taken it over. Nothing was changed.',
   )
+}
+
+function positionsOf(events: readonly StoredEvent[]): number[] {
+  return events.map(({ position }) => position)
 }
 
 function chunk<T>(items: readonly T[], size: number): T[][] {

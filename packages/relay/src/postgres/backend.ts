@@ -1,7 +1,8 @@
-import { OutboxError, qualifiedName, type StoredEvent } from '@outboxkit/core'
-import type { SourceProblem } from '../problem.js'
+import { OutboxError, qualifiedName } from '@outboxkit/core'
+import { refuseFatal, type SourceProblem } from '../problem.js'
 import { toBacklog, type PollingBackend } from '../polling-source.js'
-import type { HeldEvent, HeldRow, HeldScope, Lease, Settlement } from '../source.js'
+import type { HeldRow, HeldScope, HeldSettlement, Lease, Settlement } from '../source.js'
+import { inspectArchive } from './archive-inspect.js'
 import { Connection } from './connection.js'
 import { toHeldRow, toScope } from './decode.js'
 import { findProblems, inspect } from './inspect.js'
@@ -9,7 +10,7 @@ import { PostgresLeaseStore } from './lease-store.js'
 import { storeFingerprint } from './lease-statements.js'
 import type { ResolvedSourceOptions } from './options.js'
 import { Reader } from './reader.js'
-import { settleEvents, settleHeldRows } from './settle.js'
+import { pruneStep, settleEvents, settleHeldRows } from './settle.js'
 import { readHeldRows, readRequestedScopes, readScopes } from './settle-statements.js'
 import { readBacklog, readIdentity, readTime } from './statements.js'
 
@@ -32,6 +33,7 @@ export class PostgresBackend implements PollingBackend<Reader> {
   async open(lease: Lease): Promise<Reader> {
     const { table, onWarning } = this.#options
     const { warnings, server, sequence, relations } = await inspect(this.#reads, table)
+    refuseFatal(await this.#archiveProblems())
     for (const warning of warnings) onWarning(warning)
     const [row] = await this.#reads.query(readIdentity(table))
     const identity = row?.[0] ?? ''
@@ -41,8 +43,9 @@ export class PostgresBackend implements PollingBackend<Reader> {
     return reader
   }
 
-  inspect(): Promise<readonly SourceProblem[]> {
-    return findProblems(this.#reads, this.#options.table)
+  async inspect(): Promise<readonly SourceProblem[]> {
+    const problems = await findProblems(this.#reads, this.#options.table)
+    return [...problems, ...(await this.#archiveProblems())]
   }
 
   async time(): Promise<number> {
@@ -51,7 +54,8 @@ export class PostgresBackend implements PollingBackend<Reader> {
   }
 
   settle(lease: Lease, settlement: Settlement): Promise<void> {
-    return settleEvents(this.#settles, this.#options.table, lease, settlement)
+    const { table, cleanup } = this.#options
+    return settleEvents(this.#settles, table, lease, settlement, cleanup)
   }
 
   async heldScopes(): Promise<readonly HeldScope[]> {
@@ -68,18 +72,26 @@ export class PostgresBackend implements PollingBackend<Reader> {
     return (await this.#settles.query(readRequestedScopes(this.#options.table))).map(toScope)
   }
 
-  settleHeld(
-    lease: Lease,
-    scope: HeldScope,
-    done: readonly StoredEvent[],
-    parked: readonly HeldEvent[],
-  ): Promise<boolean> {
-    return settleHeldRows(this.#settles, this.#options.table, lease, scope, done, parked)
+  settleHeld(lease: Lease, scope: HeldScope, settlement: HeldSettlement): Promise<boolean> {
+    const { table, cleanup } = this.#options
+    return settleHeldRows(this.#settles, table, lease, scope, settlement, cleanup)
+  }
+
+  get prune(): ((lease: Lease) => Promise<boolean>) | undefined {
+    const { table, retentionMs } = this.#options
+    return retentionMs === undefined
+      ? undefined
+      : (lease) => pruneStep(this.#settles, table, lease, retentionMs)
   }
 
   async backlog(atMost: number): Promise<{ rows: number; oldestAgeMs: number | null }> {
     const [row] = await this.#settles.query(readBacklog(this.#options.table, atMost))
     return toBacklog(row?.[0], row?.[1])
+  }
+
+  async #archiveProblems(): Promise<readonly SourceProblem[]> {
+    const { table, cleanup, retentionMs } = this.#options
+    return cleanup === 'archive' ? inspectArchive(this.#reads, table, retentionMs !== undefined) : []
   }
 
   interrupt(): Promise<void> {

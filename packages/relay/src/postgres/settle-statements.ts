@@ -3,13 +3,14 @@ import type { HeldEvent, HeldScope, Lease } from '../source.js'
 import type { Statement } from './connection.js'
 import { eventColumns, payloadBytes } from './statements.js'
 
-const eventColumnNames = 'id, aggregatetype, aggregateid, type, payload, headers, topic, created_at'
+/** The columns of an event besides its position. */
+export const eventColumnNames = 'id, aggregatetype, aggregateid, type, payload, headers, topic, created_at'
 
 /**
  * The fence. It locks the lease row, so that a take-over waits for this statement or this statement for the
  * take-over; `exists (… where epoch = …)` without the lock would let both go on.
  */
-function lockedLease(table: OutboxTable, owner: string, epoch: string): string {
+export function lockedLease(table: OutboxTable, owner: string, epoch: string): string {
   const lease = qualifiedName(table, 'postgres', 'lease')
   return `mine as materialized (select from ${lease} where id = 1 and owner = ${owner} and epoch = ${epoch}::int8 for update)`
 }

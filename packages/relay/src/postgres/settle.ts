@@ -1,5 +1,7 @@
 import { OutboxError, type OutboxTable, type StoredEvent } from '@outboxkit/core'
-import type { HeldEvent, HeldScope, Lease, Settlement } from '../source.js'
+import { departuresOf, pruneLimit, type Cleanup } from '../archive.js'
+import type { HeldScope, HeldSettlement, Lease, Settlement } from '../source.js'
+import { archiveEvents, archiveHeld, pruneArchive } from './archive-statements.js'
 import type { Connection, RawRow, Statement } from './connection.js'
 import { deleteEvents, deleteHeld, hasHeld, holdEvents, lockLease, parkHeld } from './settle-statements.js'
 
@@ -12,11 +14,18 @@ export async function settleEvents(
   connection: Connection,
   table: OutboxTable,
   lease: Lease,
-  { done, held }: Settlement,
+  settlement: Settlement,
+  cleanup: Cleanup,
 ): Promise<void> {
   const statements = [
-    ...chunk(done, maxDeleted).map((events) => deleteEvents(table, lease, events)),
-    ...chunk(held, maxHeld).map((events) => holdEvents(table, lease, events)),
+    ...departuresOf(settlement).flatMap(({ outcome, events: leaving }) =>
+      chunk(leaving, maxDeleted).map((events) =>
+        cleanup === 'archive'
+          ? archiveEvents(table, lease, events, outcome)
+          : deleteEvents(table, lease, events),
+      ),
+    ),
+    ...chunk(settlement.held, maxHeld).map((events) => holdEvents(table, lease, events)),
   ]
   const [only = lockLease(table, lease)] = statements
   if (statements.length <= 1) {
@@ -34,19 +43,37 @@ export function settleHeldRows(
   table: OutboxTable,
   lease: Lease,
   scope: HeldScope,
-  done: readonly StoredEvent[],
-  parked: readonly HeldEvent[],
+  settlement: HeldSettlement,
+  cleanup: Cleanup,
 ): Promise<boolean> {
   return connection.transaction(async (run) => {
     // A statement of its own: only the next one's snapshot shows what another owner has moved here until now.
     requireLease(await run(lockLease(table, lease)))
     const statements: Statement[] = [
-      ...chunk(done, maxDeleted).map((events) => deleteHeld(table, scope, positionsOf(events))),
-      ...chunk(parked, maxHeld).map((events) => parkHeld(table, scope, events)),
+      ...departuresOf(settlement).flatMap(({ outcome, events: leaving }) =>
+        chunk(positionsOf(leaving), maxDeleted).map((positions) =>
+          cleanup === 'archive'
+            ? archiveHeld(table, scope, positions, outcome)
+            : deleteHeld(table, scope, positions),
+        ),
+      ),
+      ...chunk(settlement.parked ?? [], maxHeld).map((events) => parkHeld(table, scope, events)),
     ]
     for (const statement of statements) await run(statement)
     return (await run(hasHeld(table, scope)))[0]?.[0] === 'false'
   })
+}
+
+/** Deletes one step of what has passed its retention in the archive; true: there may be more. */
+export async function pruneStep(
+  connection: Connection,
+  table: OutboxTable,
+  lease: Lease,
+  retentionMs: number,
+): Promise<boolean> {
+  const rows = await connection.query(pruneArchive(table, lease, retentionMs, pruneLimit))
+  requireLease(rows)
+  return Number(rows[0]?.[0]) === pruneLimit
 }
 
 function requireLease(rows: readonly RawRow[]): void {

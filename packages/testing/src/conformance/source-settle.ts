@@ -43,7 +43,7 @@ export function sourceSettleTests(current: CurrentTest): void {
     ]
     for (const settlement of settlements)
       expect((await rejection(source.settle(settlement))).code).toBe('OUTBOX_LEASE_LOST')
-    expect((await rejection(source.settleHeld({ kind: 'key', scope: 'a' }, [first]))).code).toBe(
+    expect((await rejection(source.settleHeld({ kind: 'key', scope: 'a' }, { done: [first] }))).code).toBe(
       'OUTBOX_LEASE_LOST',
     )
     expect(await current().positions()).toEqual([first.position, second.position])
@@ -142,10 +142,10 @@ export function sourceSettleTests(current: CurrentTest): void {
     if (!a || !b || !c) throw new Error('three events were expected')
     await source.settle({ done: [], held: [held(a), held(b), held(c, 'order:2')] })
     const scope = { kind: 'key', scope: 'order:1' } as const
-    expect(await source.settleHeld(scope, [a])).toBe(false)
+    expect(await source.settleHeld(scope, { done: [a] })).toBe(false)
     // a row of another scope stays
-    expect(await source.settleHeld(scope, [c])).toBe(false)
-    expect(await source.settleHeld(scope, [b])).toBe(true)
+    expect(await source.settleHeld(scope, { done: [c] })).toBe(false)
+    expect(await source.settleHeld(scope, { done: [b] })).toBe(true)
     expect((await current().held()).map(({ position }) => position)).toEqual([c.position])
   })
 
@@ -159,7 +159,7 @@ export function sourceSettleTests(current: CurrentTest): void {
     await source.settle({ done: [], held: [held(a, 'dead', topic), held(b, 'dead', topic)] })
     await current().request('dead', 'retry')
     const parked = held(b, 'order:1', { code: 'OUTBOX_ROW_UNDECODABLE', reason: 'no', attempts: 9 })
-    expect(await source.settleHeld(topic, [a], [parked])).toBe(true)
+    expect(await source.settleHeld(topic, { done: [a], parked: [parked] })).toBe(true)
     expect(await current().held()).toMatchObject([
       {
         position: b.position,

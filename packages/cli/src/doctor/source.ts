@@ -1,0 +1,55 @@
+import type { ResolvedOutbox } from '../config/resolved.js'
+import type { CheckId } from './checks.js'
+import { fromSource, problem, type Family } from './finding.js'
+
+const common: readonly CheckId[] = ['other-server', 'replica', 'tables', 'privileges', 'columns']
+const checksOf = {
+  postgres: [
+    ...common,
+    'pooler',
+    'row-level-security',
+    'position-index',
+    'sequence',
+    'sequence-cache',
+    'sequence-direction',
+    'subscription',
+    'fsync',
+    'synchronous-commit',
+  ],
+  mysql: [
+    ...common,
+    'server-version',
+    'galera',
+    'group-replication',
+    'engine',
+    'auto-increment',
+    'witness',
+    'innodb-flush',
+    'sync-binlog',
+  ],
+} as const
+
+/** What the relay's own source refuses or warns of: its words, its connection, its role. */
+export function sourceFamily(outbox: ResolvedOutbox): Family {
+  return {
+    checks: checksOf[outbox.database.dialect],
+    run: async () => {
+      const source = outbox.createSource({ onWarning: () => undefined })
+      if (source.inspect === undefined)
+        return [
+          problem(
+            'info',
+            'tables',
+            `The source ${source.name} is your own, and does not say what it would refuse.`,
+            'Give it inspect(), or start the relay and see.',
+          ),
+        ]
+      try {
+        return (await source.inspect()).map(fromSource)
+      } finally {
+        await source.close().catch(() => undefined)
+        await source.leases.close().catch(() => undefined)
+      }
+    },
+  }
+}

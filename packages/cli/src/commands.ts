@@ -9,4 +9,15 @@ export interface CommandEntry {
 }
 
 /** Every command, in the order of the help. */
-export const commands: readonly CommandEntry[] = []
+export const commands: readonly CommandEntry[] = [
+  {
+    name: 'dead',
+    summary: 'list, show, retry or discard events that wait out of line',
+    load: async () => (await import('./commands/dead.js')).deadCommand,
+  },
+  {
+    name: 'config',
+    summary: 'show the configuration in effect and where each value came from',
+    load: async () => (await import('./commands/config.js')).configCommand,
+  },
+]

@@ -16,3 +16,8 @@ export type { FoundColumn, FoundIndex, FoundTable, FoundTables } from './migrati
 export { schemaOf } from './migrations/found-tables.js'
 export { readSchema } from './migrations/read-schema.js'
 export { compareSchema, type Drift } from './migrations/compare-schema.js'
+
+export { diagnose, type DoctorOptions } from './doctor/doctor.js'
+export { checks, type CheckId } from './doctor/checks.js'
+export type { Finding, Severity } from './doctor/finding.js'
+export type { DoctorLimits } from './doctor/limits.js'

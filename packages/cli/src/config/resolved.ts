@@ -1,4 +1,4 @@
-import type { Dialect, OutboxTable, StoredEvent } from '@outboxkit/core'
+import type { Dialect, OptionalPart, OutboxTable, PartitionedTable, StoredEvent } from '@outboxkit/core'
 import type { Publisher, RelayOptions, Source } from '@outboxkit/relay'
 
 /** How to reach a database: a URL, or what the driver's own constructor takes. Never printed. */
@@ -52,14 +52,21 @@ export interface EffectiveValue {
 }
 
 export interface ResolvedConfig {
-  /** The file, if there is one. */
+  /** The file, if there is one. Absolute. */
   readonly file: string | undefined
+  /** The folder of the file, else the working directory: where relative paths start. */
+  readonly folder: string
   readonly outboxes: readonly ResolvedOutbox[]
   readonly migrations: {
     readonly tool: MigrationTool | undefined
     /** Folder (or, for Prisma, the schema file or folder), relative to the configuration. */
     readonly out: string | undefined
     readonly schema: string | undefined
+    /** What there is besides the base schema. */
+    readonly with: readonly OptionalPart[] | undefined
+    readonly only: 'inbox' | undefined
+    readonly idType: 'uuid' | 'text' | undefined
+    readonly partitioned: readonly PartitionedTable[] | undefined
   }
   readonly http: { readonly host: string; readonly port: number | undefined }
   readonly log: {

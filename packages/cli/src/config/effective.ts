@@ -1,0 +1,51 @@
+import type { Gathered } from './gather.js'
+import type { Given } from './layer.js'
+import type { EffectiveValue } from './resolved.js'
+import { settings, type Setting } from './settings.js'
+
+/** Every value in effect, without secrets. What is the same for all outboxes is there once. */
+export function effectiveValues({
+  outboxes,
+  shared,
+}: Pick<Gathered, 'outboxes' | 'shared'>): EffectiveValue[] {
+  return settings.flatMap((setting) => {
+    if (setting.fileOf !== undefined) return []
+    if (!setting.perOutbox) return effective(setting.key, setting, shared.get(setting.key))
+    const found = outboxes.map(({ name, layer }) => ({ name, given: layer.get(setting.key) }))
+    const [first] = found
+    if (
+      found.every(({ given }) => given?.value === first?.given?.value && given?.from === first?.given?.from)
+    )
+      return effective(setting.key, setting, first?.given)
+    return found.flatMap(({ name, given }) => effective(`outboxes.${name}.${setting.key}`, setting, given))
+  })
+}
+
+function effective(key: string, setting: Setting, given: Given | undefined): EffectiveValue[] {
+  if (given !== undefined)
+    return [{ key, value: withoutSecret(setting, given.value), origin: given.origin, from: given.from }]
+  return setting.default === undefined ? [] : [{ key, value: setting.default, origin: 'default' }]
+}
+
+function withoutSecret({ kind, secret }: Setting, value: unknown): unknown {
+  if (kind === 'code' || typeof value === 'function' || (typeof value === 'object' && !Array.isArray(value)))
+    return secret === true ? '(secret)' : '(made in the file)'
+  if (secret === true) return '(secret)'
+  return secret === 'url' ? hidePassword(value as string) : value
+}
+
+/** `postgres://user:***@host/database?password=***` */
+export function hidePassword(url: string): string {
+  const [, scheme, rest] = /^([a-z0-9+]+:\/\/)(.*)$/is.exec(url) ?? []
+  // Not a URL: who knows what it is.
+  if (scheme === undefined || rest === undefined) return '(secret)'
+  // The last @ that can end the login: a password may hold one that is not encoded.
+  const end = rest.lastIndexOf('@')
+  const login = end === -1 ? '' : rest.slice(0, end)
+  const colon = login.indexOf(':')
+  const user = colon === -1 ? login : `${login.slice(0, colon)}:***`
+  const target = rest
+    .slice(end + 1)
+    .replace(/([?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=)[^&#]*/gi, '$1***')
+  return end === -1 ? `${scheme}${target}` : `${scheme}${user}@${target}`
+}

@@ -1,8 +1,9 @@
 import {
-  createTablesSql,
   dropTablesSql,
   qualifiedName,
   resolveTable,
+  schemaSql,
+  type OptionalPart,
   type TableOptions,
 } from '@outboxkit/core'
 import type { LeaseHarness, OutboxWriter, RowInput, SourceHarness } from '@outboxkit/testing/conformance'
@@ -19,12 +20,20 @@ export class Tables {
   readonly outbox: string
   readonly lease: string
   readonly held: string
+  readonly archive: string
+  readonly #parts: readonly OptionalPart[]
   readonly #serverUrl: string
   readonly #connections: Connection[] = []
   readonly #closers: (() => Promise<void>)[] = []
   #plain: Promise<Connection> | undefined
 
-  constructor(serverUrl: string, options: TableOptions, isElsewhere: boolean) {
+  constructor(
+    serverUrl: string,
+    options: TableOptions,
+    isElsewhere: boolean,
+    parts: readonly OptionalPart[] = [],
+  ) {
+    this.#parts = parts
     this.#serverUrl = serverUrl
     this.url = isElsewhere ? serverUrl : `${serverUrl.replace(/\/[^/]*$/, '')}/${this.database}`
     this.options = { ...(isElsewhere ? { schema: this.database } : {}), ...options }
@@ -32,11 +41,17 @@ export class Tables {
     this.outbox = qualifiedName(table, 'mysql')
     this.lease = qualifiedName(table, 'mysql', 'lease')
     this.held = qualifiedName(table, 'mysql', 'held')
+    this.archive = qualifiedName(table, 'mysql', 'archive')
   }
 
   /** `isElsewhere`: the connections' own database is another one. */
-  static async create(serverUrl: string, options: TableOptions = {}, isElsewhere = false): Promise<Tables> {
-    const tables = new Tables(serverUrl, options, isElsewhere)
+  static async create(
+    serverUrl: string,
+    options: TableOptions = {},
+    isElsewhere = false,
+    parts: readonly OptionalPart[] = [],
+  ): Promise<Tables> {
+    const tables = new Tables(serverUrl, options, isElsewhere, parts)
     await tables.query(`create database ${tables.database}`)
     await tables.query(`create table ${tables.database}.locks (name varchar(50) primary key)`)
     await tables.createTables()
@@ -61,13 +76,14 @@ export class Tables {
   }
 
   async createTables(): Promise<void> {
-    const options = { ...this.options, schema: this.database }
-    for (const statement of createTablesSql('mysql', options)) await this.query(statement)
+    const options = { ...this.options, schema: this.database, with: this.#parts }
+    for (const statement of schemaSql('mysql', options)) await this.query(statement)
   }
 
   async dropTables(): Promise<void> {
     const options = { ...this.options, schema: this.database }
     for (const statement of dropTablesSql('mysql', options)) await this.query(statement)
+    await this.query(`drop table if exists ${this.archive}`)
   }
 
   source(options: Partial<MysqlSourceOptions> = {}): MysqlSource {
@@ -151,19 +167,21 @@ export function mysqlHarness(
 ): SourceHarness {
   return {
     name,
-    async open({ elsewhere }) {
-      const tables = elsewhere
-        ? await Tables.create(url(), { name: 'out`box; "drop' }, true)
-        : await Tables.create(url())
+    async open({ elsewhere, archive }) {
+      const table = elsewhere ? { name: 'out`box; "drop' } : {}
+      const tables = await Tables.create(url(), table, elsewhere, archive ? ['archive'] : [])
       const sources = new Set<MysqlSource>()
       return {
         source({ maxBatchEvents, maxBatchBytes, noteIntervalMs, onWarning, ...rest } = {}) {
+          const { cleanup, retentionMs } = rest
           const { sweepIntervalMs, unsafeRule, ageMs } = rest
           const source = tables.source({
             ...options,
             maxBatchEvents,
             maxBatchBytes,
             noteIntervalMs,
+            cleanup,
+            retentionMs,
             ...(onWarning === undefined ? {} : { onWarning }),
             sweep: { intervalMs: sweepIntervalMs },
             // 0: with every read, whatever it costs
@@ -186,6 +204,21 @@ export function mysqlHarness(
             from ${tables.held} order by position`,
           )
           return rows as never
+        },
+        async archive() {
+          const moment = (column: string) => `date_format(${column}, '%Y-%m-%dT%H:%i:%s.%fZ')`
+          const rows = await tables.query<{ [column: string]: string }>(
+            `select position, id, aggregateid as aggregateId, type, payload, headers, topic, outcome,
+              ${moment('created_at')} as createdAt, ${moment('published_at')} as publishedAt
+            from ${tables.archive} order by published_at, position`,
+          )
+          return rows as never
+        },
+        async ageArchive(ms) {
+          await tables.query(
+            `update ${tables.archive} set published_at = published_at - interval ? microsecond`,
+            [ms * 1_000],
+          )
         },
         async request(scope, request) {
           await tables.query(`update ${tables.held} set request = ? where scope = ?`, [request, scope])

@@ -1,8 +1,9 @@
 import {
-  createTablesSql,
   dropTablesSql,
   qualifiedName,
   resolveTable,
+  schemaSql,
+  type OptionalPart,
   type TableOptions,
 } from '@outboxkit/core'
 import type { LeaseHarness, OutboxWriter, RowInput, SourceHarness } from '@outboxkit/testing/conformance'
@@ -18,21 +19,29 @@ export class Tables {
   readonly outbox: string
   readonly lease: string
   readonly held: string
+  readonly archive: string
+  readonly #parts: readonly OptionalPart[]
   readonly #clients: pg.Client[] = []
   readonly #closers: (() => Promise<void>)[] = []
   #plain: pg.Client | undefined
 
-  constructor(url: string, options: TableOptions = {}) {
+  constructor(url: string, options: TableOptions = {}, parts: readonly OptionalPart[] = []) {
     this.url = url
+    this.#parts = parts
     this.options = { schema: this.schema, ...options }
     const table = resolveTable(this.options)
     this.outbox = qualifiedName(table, 'postgres')
     this.lease = qualifiedName(table, 'postgres', 'lease')
     this.held = qualifiedName(table, 'postgres', 'held')
+    this.archive = qualifiedName(table, 'postgres', 'archive')
   }
 
-  static async create(url: string, options: TableOptions = {}): Promise<Tables> {
-    const tables = new Tables(url, options)
+  static async create(
+    url: string,
+    options: TableOptions = {},
+    parts: readonly OptionalPart[] = [],
+  ): Promise<Tables> {
+    const tables = new Tables(url, options, parts)
     await tables.query(`create schema ${tables.schema}`)
     await tables.createTables()
     return tables
@@ -53,11 +62,13 @@ export class Tables {
   }
 
   async createTables(): Promise<void> {
-    for (const statement of createTablesSql('postgres', this.options)) await this.query(statement)
+    const options = { ...this.options, with: this.#parts }
+    for (const statement of schemaSql('postgres', options)) await this.query(statement)
   }
 
   async dropTables(): Promise<void> {
     for (const statement of dropTablesSql('postgres', this.options)) await this.query(statement)
+    await this.query(`drop table if exists ${this.archive}`)
   }
 
   source(options: Partial<PostgresSourceOptions> = {}): PostgresSource {
@@ -132,8 +143,9 @@ export function insertValues(row: RowInput = {}): (string | null)[] {
 export function postgresHarness(url: () => string): SourceHarness {
   return {
     name: 'postgres',
-    async open({ elsewhere }) {
-      const tables = await Tables.create(url(), elsewhere ? { name: 'out"box; drop' } : {})
+    async open({ elsewhere, archive }) {
+      const options = elsewhere ? { name: 'out"box; drop' } : {}
+      const tables = await Tables.create(url(), options, archive ? ['archive'] : [])
       const sources = new Set<PostgresSource>()
       return {
         source({ sweepIntervalMs, unsafeRule, ageMs, restAfterMs, ...tuning } = {}) {
@@ -155,6 +167,22 @@ export function postgresHarness(url: () => string): SourceHarness {
             from ${tables.held} order by position`,
           )
           return rows as never
+        },
+        async archive() {
+          const moment = (column: string) =>
+            `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`
+          const rows = await tables.query<{ [column: string]: string }>(
+            `select position::float8, id::text, aggregateid as "aggregateId", type, payload::text, headers::text, topic,
+              outcome, ${moment('created_at')} as "createdAt", ${moment('published_at')} as "publishedAt"
+            from ${tables.archive} order by published_at, position`,
+          )
+          return rows as never
+        },
+        async ageArchive(ms) {
+          await tables.query(
+            `update ${tables.archive} set published_at = published_at - $1 * interval '1 ms'`,
+            [ms],
+          )
         },
         async request(scope, request) {
           await tables.query(`update ${tables.held} set request = $2 where scope = $1`, [scope, request])

@@ -13,6 +13,8 @@ export interface SourceTuning {
   readonly unsafeRule?: 'none' | 'age'
   readonly ageMs?: number
   readonly onWarning?: (message: string) => void
+  readonly cleanup?: 'delete' | 'archive'
+  readonly retentionMs?: number
 }
 
 /** A row as an application writes it, through a plain driver. */
@@ -49,6 +51,21 @@ export interface HeldRecord {
   readonly request: string | null
 }
 
+/** A row of the archive as a plain driver reads it. */
+export interface ArchiveRecord {
+  readonly position: number
+  readonly id: string
+  readonly aggregateId: string | null
+  readonly type: string
+  readonly payload: string | null
+  readonly headers: string | null
+  readonly topic: string | null
+  readonly outcome: string
+  /** RFC 3339, UTC, microseconds. */
+  readonly createdAt: string
+  readonly publishedAt: string
+}
+
 /** Fresh tables of one test. */
 export interface SourceUnderTest {
   /** A source on these tables; each call makes another one. Closed by `dispose`. */
@@ -60,6 +77,10 @@ export interface SourceUnderTest {
   positions(): Promise<number[]>
   /** Rows of the held table, by position. */
   held(): Promise<HeldRecord[]>
+  /** Rows of the archive by time and position. */
+  archive(): Promise<ArchiveRecord[]>
+  /** Makes all rows of the archive so much older. */
+  ageArchive(ms: number): Promise<void>
   /** What a person asks for, for all rows of a scope. */
   request(scope: string, request: string): Promise<void>
   dropTables(): Promise<void>
@@ -70,8 +91,11 @@ export interface SourceUnderTest {
 export interface SourceHarness {
   /** For the titles, e.g. `postgres`. */
   readonly name: string
-  /** `elsewhere`: in a schema (database) that is not the connection's, under a name that needs quotes. */
-  open(options: { readonly elsewhere: boolean }): Promise<SourceUnderTest>
+  /**
+   * `elsewhere`: in a schema (database) that is not the connection's, under a name that needs quotes. `archive`: with
+   * the table for `cleanup: 'archive'`.
+   */
+  open(options: { readonly elsewhere: boolean; readonly archive: boolean }): Promise<SourceUnderTest>
 }
 
 /** The tables of the running test. */

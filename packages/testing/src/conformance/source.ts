@@ -1,5 +1,6 @@
 /* oxlint-disable vitest/valid-title -- the titles are parameters */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { sourceArchiveTests, withArchive } from './source-archive.js'
 import { sourceHoleTests } from './source-holes.js'
 import {
   opened,
@@ -20,7 +21,7 @@ import { sourceSoakTests } from './source-soak.js'
  */
 export function sourceSuite(harness: SourceHarness): void {
   describe(`source: ${harness.name}`, () => {
-    inTables(harness, false, (current) => {
+    inTables(harness, { elsewhere: false, archive: false }, (current) => {
       sourceReadTests(current)
       sourceHoleTests(current)
       sourceSettleTests(current)
@@ -28,18 +29,30 @@ export function sourceSuite(harness: SourceHarness): void {
       sourceSoakTests(current)
     })
     describe('tables in another schema, with quotes in their name', () => {
-      inTables(harness, true, (current) => {
+      inTables(harness, { elsewhere: true, archive: false }, (current) => {
         sourceReadTests(current)
         sourceSettleTests(current)
+      })
+      describe("with cleanup: 'archive'", () => {
+        inTables(harness, { elsewhere: true, archive: true }, sourceArchiveTests)
+      })
+    })
+    describe("with cleanup: 'archive'", () => {
+      inTables(harness, { elsewhere: false, archive: true }, (current) => {
+        sourceSettleTests(withArchive(current))
       })
     })
   })
 }
 
-function inTables(harness: SourceHarness, elsewhere: boolean, tests: (current: CurrentTest) => void): void {
+function inTables(
+  harness: SourceHarness,
+  place: Parameters<SourceHarness['open']>[0],
+  tests: (current: CurrentTest) => void,
+): void {
   let test: SourceUnderTest | undefined
   beforeEach(async () => {
-    test = await harness.open({ elsewhere })
+    test = await harness.open(place)
   })
   afterEach(async () => {
     await test?.dispose()
@@ -186,6 +199,16 @@ function sourceReopenTests(current: CurrentTest): void {
     expect(fingerprint).not.toBe('')
     await (await current().writer()).insert()
     expect((await source.read(signal)).fingerprint).toBe(fingerprint)
+  })
+
+  it("refuses cleanup: 'archive' without the table, and says how to make it", async () => {
+    const source = current().source({ cleanup: 'archive' })
+    const acquired = await source.leases.acquire({ owner: 'suite', termMs: 60_000 })
+    const error = await rejection(source.open(acquired?.lease ?? { owner: '', epoch: 0 }))
+    expect(error).toMatchObject({
+      code: 'OUTBOX_SOURCE_UNSUPPORTED',
+      message: expect.stringMatching(/_archive.*generate --with archive/s),
+    })
   })
 
   it('refuses to open a lease that is lost', async () => {

@@ -61,7 +61,7 @@ describe.each(servers)('%s', (server) => {
       const schema = schemas[index]
       if (schema === undefined) throw new RangeError('no such step')
       await target.run(upgradeSql(dialect, schemas[index - 1], schema).down)
-      if (index > 0) expect(await driftOf(steps[index - 1])).toEqual([])
+      expect(await driftOf(steps[index - 1])).toHaveLength(index === 0 ? 3 : 0)
     }
     expect(await target.tableNames()).toEqual([])
   })
@@ -104,16 +104,13 @@ describe.each(servers)('%s', (server) => {
     expect(await driftOf()).toEqual(['error: schema_version is 7, and the tables are those of version 1'])
   })
 
-  if (server === 'postgres')
-    test('a serial column is no always-identity, but numbers', async () => {
-      await target.run([
-        ...schemaSql(dialect),
-        'alter table outbox alter column position drop identity',
-        'create sequence s owned by outbox.position',
-        "alter table outbox alter column position set default nextval('s')",
-      ])
-      expect(await driftOf()).toEqual([
-        'warning: "outbox".position should always be numbered by the database',
-      ])
-    })
+  test.runIf(server === 'postgres')('a serial column is no always-identity, but numbers', async () => {
+    await target.run([
+      ...schemaSql(dialect),
+      'alter table outbox alter column position drop identity',
+      'create sequence s owned by outbox.position',
+      "alter table outbox alter column position set default nextval('s')",
+    ])
+    expect(await driftOf()).toEqual(['warning: "outbox".position should always be numbered by the database'])
+  })
 })

@@ -53,7 +53,7 @@ export interface Relay extends AsyncDisposable {
   /**
    * Resolves as soon as the relay owns the lease, stands by, or has met a first fault that it will recover from
    * by itself. Rejects for what no retry cures (`OUTBOX_SOURCE_UNSUPPORTED`, `OUTBOX_OPTION_INVALID`,
-   * `OUTBOX_DRIVER_UNSUPPORTED`), and with `OUTBOX_RELAY_STATE` unless the relay is idle.
+   * `OUTBOX_DRIVER_UNSUPPORTED`, `OUTBOX_SCHEMA_VERSION`), and with `OUTBOX_RELAY_STATE` unless the relay is idle.
    */
   start(): Promise<void>
   /**

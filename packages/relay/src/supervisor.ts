@@ -96,6 +96,8 @@ export class Supervisor {
       if (end.kind === 'halted') return { ...result, error: halted(end.error) }
       // Later, a person may be about to repair what has worked before.
       if (this.#needs.isFirst() && isIncurable(end.error)) return { ...result, error: end.error }
+      // Whoever has migrated has a newer program, and that one is to go on.
+      if (isOutboxError(end.error, 'OUTBOX_SCHEMA_VERSION')) return { ...result, error: end.error }
       // A term that lasted was not the same failure again.
       failures = now() - startedAt > retry.maxMs ? 1 : failures + 1
       const retryInMs = backoffMs(failures, retry, random)
@@ -171,7 +173,12 @@ export class Supervisor {
   }
 }
 
-const incurable = ['OUTBOX_OPTION_INVALID', 'OUTBOX_SOURCE_UNSUPPORTED', 'OUTBOX_DRIVER_UNSUPPORTED'] as const
+const incurable = [
+  'OUTBOX_OPTION_INVALID',
+  'OUTBOX_SOURCE_UNSUPPORTED',
+  'OUTBOX_DRIVER_UNSUPPORTED',
+  'OUTBOX_SCHEMA_VERSION',
+] as const
 
 /** True for what no retry cures. */
 export function isIncurable(error: unknown): error is OutboxError {

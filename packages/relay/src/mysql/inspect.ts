@@ -1,5 +1,6 @@
 import { qualifiedName, type OutboxTable } from '@outboxkit/core'
 import { fatal, problemText, refuseFatal, type SourceProblem } from '../problem.js'
+import { refuseNewerSchema } from '../schema-version.js'
 import type { Connection, RawRow } from './connection.js'
 import { optional, refusal } from './inspect-query.js'
 import {
@@ -21,6 +22,7 @@ import {
   readVariables,
   readVersion,
 } from './inspect-statements.js'
+import { readSchemaVersion } from './lease-statements.js'
 import type { TablePlace } from './statements.js'
 
 /** What an opened source needs to know. */
@@ -41,11 +43,13 @@ interface Found {
 
 /**
  * Looks at server and tables. Throws `OUTBOX_SOURCE_UNSUPPORTED`, with what to do, for everything that cannot be
- * read in order.
+ * read in order; `OUTBOX_SCHEMA_VERSION` for tables that are newer than this program.
  */
 export async function inspect(connection: Connection, table: OutboxTable): Promise<Inspected> {
   const { problems, variables, place } = await look(connection, table)
   refuseFatal(problems)
+  const [version] = (await connection.query(readSchemaVersion(table))).rows
+  refuseNewerSchema(version?.[0], qualifiedName(table, 'mysql'))
   return {
     place: place ?? { schema: '', name: '' },
     server: identityOf(variables ?? new Map()),

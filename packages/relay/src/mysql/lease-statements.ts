@@ -1,4 +1,4 @@
-import { qualifiedName, type OutboxTable } from '@outboxkit/core'
+import { latestSchemaVersion, qualifiedName, type OutboxTable } from '@outboxkit/core'
 import type { Lease } from '../source.js'
 import type { Statement } from './connection.js'
 
@@ -19,6 +19,14 @@ export function lockWholeLease(table: OutboxTable): Statement {
   return { text: `${text} for update`, values }
 }
 
+/** One row, once the row of the lease is there. */
+export function readSchemaVersion(table: OutboxTable): Statement {
+  return {
+    text: `select schema_version from ${qualifiedName(table, 'mysql', 'lease')} where id = 1`,
+    values: [],
+  }
+}
+
 /** Adds the one row of the table, if it is not there. */
 export function insertLease(table: OutboxTable): Statement {
   return {
@@ -35,10 +43,10 @@ export function takeLease(table: OutboxTable, owner: string, termMs: number): St
   }
 }
 
-/** One row affected if the lease is still ours. */
+/** One row affected if the lease is still ours; none either when a newer program has changed the tables meanwhile. */
 export function renewLease(table: OutboxTable, lease: Lease, termMs: number): Statement {
   return {
-    text: `update ${qualifiedName(table, 'mysql', 'lease')} set renewals = renewals + 1, expires_at = ${expiry} where id = 1 and owner = ? and epoch = cast(? as unsigned)`,
+    text: `update ${qualifiedName(table, 'mysql', 'lease')} set renewals = renewals + 1, expires_at = ${expiry} where id = 1 and owner = ? and epoch = cast(? as unsigned) and schema_version <= ${latestSchemaVersion}`,
     values: [microseconds(termMs), lease.owner, lease.epoch],
   }
 }

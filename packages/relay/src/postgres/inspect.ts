@@ -1,7 +1,9 @@
 import { isOutboxError, qualifiedName, quoteIdentifier, type OutboxTable } from '@outboxkit/core'
 import { fatal, problemText, refuseFatal, warning, type SourceProblem } from '../problem.js'
+import { refuseNewerSchema } from '../schema-version.js'
 import type { Connection } from './connection.js'
 import { inspectTables, readServerIdentity, readVersion, type Inspection } from './inspect-statement.js'
+import { readSchemaVersion } from './lease-statements.js'
 
 /** What an opened source needs to know. */
 export interface Inspected {
@@ -15,11 +17,13 @@ export interface Inspected {
 
 /**
  * Looks at server and tables. Throws `OUTBOX_SOURCE_UNSUPPORTED`, with what to do, for everything that cannot be
- * read in order.
+ * read in order; `OUTBOX_SCHEMA_VERSION` for tables that are newer than this program.
  */
 export async function inspect(connection: Connection, table: OutboxTable): Promise<Inspected> {
   const { problems, found } = await look(connection, table)
   refuseFatal(problems)
+  const [version] = await connection.query(readSchemaVersion(table))
+  refuseNewerSchema(version?.[0], qualifiedName(table, 'postgres'))
   return {
     sequence: found?.sequence ?? '',
     relations: found?.relations ?? [],

@@ -1,4 +1,4 @@
-import { qualifiedName, type OutboxTable } from '@outboxkit/core'
+import { latestSchemaVersion, qualifiedName, type OutboxTable } from '@outboxkit/core'
 import type { Lease, LeaseState } from '../source.js'
 import type { Statement } from './connection.js'
 
@@ -10,6 +10,15 @@ export function readLease(table: OutboxTable): Statement {
     name: 'outboxkit_lease_read',
     text: `
 select l.owner, l.epoch, l.renewals, ${expired}::text from ${qualifiedName(table, 'postgres', 'lease')} l where l.id = 1`,
+    values: [],
+  }
+}
+
+/** One row, once the row of the lease is there. */
+export function readSchemaVersion(table: OutboxTable): Statement {
+  return {
+    name: '',
+    text: `select l.schema_version from ${qualifiedName(table, 'postgres', 'lease')} l where l.id = 1`,
     values: [],
   }
 }
@@ -43,14 +52,14 @@ returning t.epoch, (l.owner is not null)::text`,
   }
 }
 
-/** One row if the lease is still ours. */
+/** One row if the lease is still ours; none either when a newer program has changed the tables meanwhile. */
 export function renewLease(table: OutboxTable, lease: Lease, termMs: number): Statement {
   return {
     name: 'outboxkit_lease_renew',
     text: `
 update ${qualifiedName(table, 'postgres', 'lease')} l
 set renewals = l.renewals + 1, expires_at = clock_timestamp() + $3 * interval '1 millisecond'
-where l.id = 1 and l.owner = $1 and l.epoch = $2::int8 returning 1`,
+where l.id = 1 and l.owner = $1 and l.epoch = $2::int8 and l.schema_version <= ${latestSchemaVersion} returning 1`,
     values: [lease.owner, lease.epoch, termMs],
   }
 }

@@ -36,19 +36,26 @@ export async function createProgram(
     })
     .exitOverride()
   const all = argv.some((argument) => needsAll.has(argument))
-  for (const entry of commands) {
+  for (const entry of all ? commands.filter(({ name }) => name !== 'completion') : commands) {
     const wanted = all || argv.includes(entry.name)
-    program.addCommand(wanted ? await loaded(entry, context) : new Command(entry.name))
+    program.addCommand(
+      wanted && entry.load !== undefined ? await loaded(entry.load, entry, context) : new Command(entry.name),
+    )
     const added = program.commands.at(-1)
     if (added !== undefined) settle(added.summary(entry.summary), program)
   }
   usageAfterErrors(program)
+  if (all) await (await import('./commands/completion.js')).addCompletion(program)
+  for (const command of all ? program.commands.slice(-2) : []) usageAfterErrors(command)
   return program
 }
 
-async function loaded({ name, summary, load }: CommandEntry, context: CommandContext): Promise<Command> {
-  const create = await load()
-  const command = create(context)
+async function loaded(
+  load: Exclude<CommandEntry['load'], undefined>,
+  { name, summary }: CommandEntry,
+  context: CommandContext,
+): Promise<Command> {
+  const command = (await load())(context)
   if (command.name() !== name) throw new TypeError(`The command ${name} calls itself ${command.name()}.`)
   return command.description() === '' ? command.description(summary) : command
 }

@@ -1,4 +1,4 @@
-import { OutboxError, resolveTable, type Dialect, type TableOptions } from '@outboxkit/core'
+import { OutboxError, resolveTable, type Dialect, type OutboxTable, type TableOptions } from '@outboxkit/core'
 import type { HeldKind } from '../source.js'
 import { queryOf, type QueryTarget } from './query.js'
 import { stateStatement } from './state-statement.js'
@@ -6,7 +6,7 @@ import { stateStatement } from './state-statement.js'
 export interface OutboxStateOptions {
   /** Default `postgres`; `mysql` for MariaDB too. */
   readonly dialect?: Dialect | undefined
-  readonly table?: TableOptions | undefined
+  readonly table?: TableOptions | OutboxTable | undefined
   /** Counting ends here. Default 10,000. */
   readonly countUpTo?: number | undefined
 }
@@ -65,7 +65,9 @@ export async function outboxMetrics(db: QueryTarget, options: OutboxStateOptions
   if (!Number.isSafeInteger(countUpTo) || countUpTo < 1)
     throw new OutboxError('OUTBOX_OPTION_INVALID', `countUpTo must be a positive integer, got ${countUpTo}.`)
   const query = queryOf(db)
-  const rows = await query(stateStatement(dialect, resolveTable(options.table), countUpTo))
+  const rows = await query(
+    stateStatement(dialect, resolveTable(options.table as TableOptions | undefined), countUpTo),
+  )
   return toState((rows[0] ?? {}) as Row, countUpTo)
 }
 

@@ -1,0 +1,115 @@
+import { basename, dirname, extname, join, relative, sep } from 'node:path'
+import type { ProjectFiles } from '../project/files.js'
+import { exportedLiteral, literalAt, stringsAt } from '../project/literals.js'
+import { ancestors, readPackageJson } from '../project/package-json.js'
+import type { Choice } from './choose.js'
+import { codeStyle, type CodeStyle } from './style.js'
+
+const configExtensions = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs', 'json']
+
+/** The configuration that is there already, in the package or above it, within the project. */
+export function existingConfig(files: ProjectFiles, folder: string, root: string): string | undefined {
+  const folders = ancestors(folder)
+  return folders
+    .slice(0, folders.indexOf(root) + 1)
+    .flatMap((place) => configExtensions.map((extension) => join(place, `outbox.config.${extension}`)))
+    .find((path) => files.kind(path) === 'file')
+}
+
+/** Where a new configuration goes, in the style of the project. */
+export function configPath(files: ProjectFiles, { folder, isTypeScript }: Choice['style']): string {
+  const name = (extension: string) => join(folder, `outbox.config.${extension}`)
+  if (files.kind(join(folder, 'package.json')) !== 'file' && !isTypeScript) return name('json')
+  if (!isTypeScript) return name('js')
+  return name(wouldBeCompiled(files, folder) ? 'mjs' : 'ts')
+}
+
+/**
+ * True where `tsc` would compile a TypeScript file next to tsconfig.json and there is none yet: that would be an error with
+ * a `rootDir` below, and move everything in `outDir` one folder down without.
+ */
+function wouldBeCompiled(files: ProjectFiles, folder: string): boolean {
+  if (files.list(folder).some((name) => /(?<!\.d)\.[cm]?ts$/.test(name))) return false
+  const config = exportedLiteral(files.read(join(folder, 'tsconfig.json')) ?? '')
+  const noEmit = literalAt(config, 'compilerOptions', 'noEmit')
+  if (noEmit?.kind === 'value' && noEmit.value === true) return false
+  const emits = ['outDir', 'rootDir'].some(
+    (key) => literalAt(config, 'compilerOptions', key)?.kind === 'value',
+  )
+  const patterns = [...stringsAt(config, 'include'), ...stringsAt(config, 'files')]
+  return emits && (patterns.length === 0 || patterns.some((pattern) => /^(\.\/)?(\.|\*.*)$/.test(pattern)))
+}
+
+/** The text of a new configuration. */
+export function configText(files: ProjectFiles, path: string, choice: Choice): string {
+  const from = (target: string) => relative(dirname(path), target).split(sep).join('/') || '.'
+  const migrations = {
+    tool: choice.tool,
+    ...(choice.schema === undefined ? {} : { schema: from(choice.schema) }),
+    ...(choice.out === undefined ? {} : { out: from(choice.out) }),
+  }
+  const table = choice.tableSchema === undefined ? undefined : { schema: choice.tableSchema }
+  if (extname(path) === '.json')
+    return `${JSON.stringify({ ...(table === undefined ? {} : { table }), kafka: { brokers: ['localhost:9092'] }, migrations }, null, 2)}\n`
+  const neighbour = choice.candidate?.configFile
+  const style = codeStyle(neighbour === undefined ? '' : (files.read(neighbour) ?? ''))
+  const { q, end } = style
+  const variable = /^[A-Za-z_$][\w$]*$/.test(choice.urlVariable)
+    ? `.${choice.urlVariable}`
+    : `[${q(choice.urlVariable)}]`
+  const lines = [
+    'export default defineConfig({',
+    `  database: { url: process.env${variable} },`,
+    ...(table === undefined ? [] : [`  table: ${inline(table, style)},`]),
+    '  // For the relay; outboxkit dev needs no Kafka.',
+    `  kafka: { brokers: (process.env.KAFKA_BROKERS ?? ${q('localhost:9092')}).split(${q(',')}) },`,
+    `  migrations: ${inline(migrations, style)},`,
+    `})${end}`,
+  ]
+  const code = [...dotenvLines(files, path, choice, style), ...lines].join('\n')
+  return `${isCommonJs(files, path) ? toCommonJs(code) : code}\n`
+}
+
+function inline(entries: Readonly<Record<string, string>>, { q }: CodeStyle): string {
+  return `{ ${Object.entries(entries)
+    .map(([key, value]) => `${key}: ${q(value)}`)
+    .join(', ')} }`
+}
+
+/** Imports first; then, where the URL is in a `.env` file, what loads it. */
+function dotenvLines(
+  files: ProjectFiles,
+  path: string,
+  { style: { dependencies, folder }, urlVariable }: Choice,
+  { q, end }: CodeStyle,
+): readonly string[] {
+  const config = `import { defineConfig } from ${q('outboxkit')}${end}`
+  if (dependencies.has('dotenv')) return [`import ${q('dotenv/config')}${end}`, config, '']
+  const isNamed = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${urlVariable}[ \\t]*=`, 'm')
+  if (!isNamed.test(files.read(join(folder, '.env')) ?? '') || dirname(path) !== folder) return [config, '']
+  return [
+    `import { existsSync } from ${q('node:fs')}${end}`,
+    config,
+    '',
+    `if (existsSync(${q('.env')})) process.loadEnvFile(${q('.env')})${end}`,
+    '',
+  ]
+}
+
+function isCommonJs(files: ProjectFiles, path: string): boolean {
+  if (extname(path) === '.cjs') return true
+  const home = ancestors(dirname(path)).find((folder) => files.kind(join(folder, 'package.json')) === 'file')
+  return extname(path) === '.js' && (home === undefined || readPackageJson(files, home)?.isModule !== true)
+}
+
+function toCommonJs(code: string): string {
+  return code
+    .replace(/^import (\{.*\}) from (['"][^'"]+['"])/gm, 'const $1 = require($2)')
+    .replace(/^import (['"][^'"]+['"])/gm, 'require($1)')
+    .replace(/^export default/m, 'module.exports =')
+}
+
+/** `outbox.config.<extension>` of any kind, or what `--config` may name. */
+export function isConfigName(path: string): boolean {
+  return configExtensions.includes(extname(basename(path)).slice(1))
+}

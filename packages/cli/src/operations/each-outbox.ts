@@ -49,7 +49,8 @@ export function readState(
 // undefined table and schema on PostgreSQL; no such table and unknown database on MySQL
 const missing: readonly unknown[] = ['42P01', '3F000', 'ER_NO_SUCH_TABLE', 'ER_BAD_DB_ERROR']
 
-function explained(error: unknown, { table, database: { dialect }, name }: ResolvedOutbox): unknown {
+/** An error about tables that are not there says what to do. */
+export function explained(error: unknown, { table, database: { dialect }, name }: ResolvedOutbox): unknown {
   if (!isOutboxError(error, 'OUTBOX_DATABASE_FAILED') || !missing.includes(error.details['code']))
     return error
   return new OutboxError(

@@ -1,0 +1,109 @@
+import type { OutboxState, RowCount } from '@outboxkit/relay'
+import type { Output } from '../output/output.js'
+import { oneLine } from './dead-view.js'
+import { formatDuration } from './duration.js'
+import type { OutboxStatus, StatusFailure } from './status.js'
+
+/** All about an outbox, in a few lines. */
+export function printStatus(output: Output, status: OutboxStatus | StatusFailure): void {
+  const { bold, red } = output.paint
+  if ('error' in status) {
+    output.line(bold(status.outbox))
+    output.line(`  ${red(`error ${status.error.code}`)}: ${oneLine(status.error.message, 2_000)}`)
+    return
+  }
+  const { state } = status
+  output.line(`${bold(status.outbox)}  ${status.table} at ${status.database}`)
+  output.line(`  backlog     ${backlogText(state)}`)
+  output.line(`  relay       ${relayText(state)}`)
+  output.line(`  held        ${heldText(state)}`)
+  output.line(`  last error  ${errorText(state)}`)
+}
+
+/** The head of the lines of {@link watchLine}. */
+export const watchHead = columns(['TIME', 'OUTBOX', 'BACKLOG', 'OLDEST', 'RELAY', 'EPOCH', 'HELD'])
+
+/** The same in one line, for watching. */
+export function watchLine(status: OutboxStatus | StatusFailure, now: Date): string {
+  const time = now.toISOString().slice(11, 19)
+  if ('error' in status)
+    return columns([time, status.outbox, `${status.error.code}: ${oneLine(status.error.message, 100)}`])
+  const { backlog, held, lease } = status.state
+  return columns([
+    time,
+    status.outbox,
+    countText(backlog),
+    backlog.oldestAgeSeconds === null ? '-' : age(backlog.oldestAgeSeconds),
+    lease === undefined || lease.owner === null
+      ? 'none'
+      : lease.expired
+        ? 'expired'
+        : lease.owner.slice(0, 8),
+    String(lease?.epoch ?? 0),
+    countText(total(held)),
+  ])
+}
+
+/** Side by side; lines that come one after the other have to fit below each other. */
+function columns(cells: readonly string[]): string {
+  const widths = [8, 14, 8, 8, 8, 6]
+  return cells.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join('  ')
+}
+
+/** As `--json` prints it. */
+export function statusData(status: OutboxStatus | StatusFailure): object {
+  if (!('error' in status)) {
+    const { state, ...place } = status
+    return { ...place, ...state, lease: state.lease ?? null, lastError: state.lastError ?? null }
+  }
+  const { code, message } = status.error
+  return { outbox: status.outbox, error: { code, message } }
+}
+
+function backlogText({ backlog }: OutboxState): string {
+  if (backlog.oldestAgeSeconds === null) return 'empty: everything is published'
+  const number = backlog.atLeast ? `at least ${backlog.rows}` : String(backlog.rows)
+  return `${number} ${backlog.rows === 1 ? 'event' : 'events'}, the oldest since ${age(backlog.oldestAgeSeconds)}`
+}
+
+function relayText({ lease }: OutboxState): string {
+  if (lease === undefined) return 'none has ever run on this table'
+  const { owner, epoch, expired, expiresInSeconds, renewals } = lease
+  if (owner === null) return `none: the last one (epoch ${epoch}) has stopped`
+  if (expired) {
+    const since = expiresInSeconds === null ? '' : ` ${age(-expiresInSeconds)} ago`
+    return `owner ${owner} is gone: its lease has expired${since} (epoch ${epoch}); no other has taken over yet`
+  }
+  return `owner ${owner}, epoch ${epoch}, lease for ${age(expiresInSeconds ?? 0)} more, renewed ${renewals} times`
+}
+
+function heldText({ held }: OutboxState): string {
+  const parts = (['key', 'topic', 'time'] as const)
+    .filter((kind) => held[kind].rows > 0)
+    .map((kind) => `${countText(held[kind])} by ${kind}`)
+  if (parts.length === 0) return 'nothing'
+  const since = held.oldestAgeSeconds === null ? '' : `, the oldest since ${age(held.oldestAgeSeconds)}`
+  return `${parts.join(', ')}${since} ('outboxkit dead list')`
+}
+
+function errorText({ lastError }: OutboxState): string {
+  if (lastError === undefined) return 'none of a held event'
+  const { code, reason, ageSeconds, scopeKind, scope, attempts } = lastError
+  return `${code} ${age(ageSeconds)} ago (${scopeKind} ${oneLine(scope, 60)}, ${attempts} attempts): ${oneLine(reason, 300)}`
+}
+
+function countText({ rows, atLeast }: RowCount): string {
+  return atLeast ? `${rows}+` : String(rows)
+}
+
+function total(held: OutboxState['held']): RowCount {
+  const counts = [held.key, held.topic, held.time]
+  return {
+    rows: counts.reduce((sum, { rows }) => sum + rows, 0),
+    atLeast: counts.some(({ atLeast }) => atLeast),
+  }
+}
+
+function age(seconds: number): string {
+  return formatDuration(Math.max(0, seconds) * 1_000)
+}

@@ -36,7 +36,7 @@ async function readSettings({ query, version }: Database): Promise<PostgresSetti
       (select rolconnlimit from pg_roles where rolname = current_user) as role_limit,
       (select datconnlimit from pg_database where datname = current_database()) as database_limit,
       current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
-        - (select count(*)::int from pg_stat_activity where backend_type = 'client backend') as connections_left`,
+        - (select count(*)::int from pg_stat_activity where datid is not null) as connections_left`,
     [
       [
         'full_page_writes',

@@ -52,9 +52,10 @@ where a.pid <> pg_backend_pid() and a.backend_type = 'client backend'
   and (a.backend_xmin is not null or a.backend_xid is not null) and a.xact_start is not null
 order by a.xact_start limit 100`
 
+// Their kind is hidden too; what runs for the server itself is in no database.
 const hiddenStatement = `
 select count(*)::text as count from pg_stat_activity
-where backend_type = 'client backend' and query = '<insufficient privilege>'`
+where datid is not null and query = '<insufficient privilege>'`
 
 const preparedStatement = `
 select p.gid, p.owner || ' in ' || p.database as who, (extract(epoch from clock_timestamp() - p.prepared) * 1000)::text as age,

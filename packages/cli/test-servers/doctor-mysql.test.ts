@@ -1,0 +1,171 @@
+import { createConnection, type Connection } from 'mysql2/promise'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { startMysql } from '../../../test-matrix/services/mysql.js'
+import type { MysqlServer } from '../../../test-matrix/services/server.js'
+import { freshDatabase, uniqueName, type FreshDatabase } from '../../../test-matrix/services/test-context.js'
+import type { DoctorOptions } from '../src/index.js'
+import { complaints, createTables, expectOne, outboxOf } from './doctor-support.js'
+
+const impatient: DoctorOptions = { limits: { oldTransactionMs: -1, oldBacklogMs: 0, historyLength: -1 } }
+const event = `(id, aggregatetype, aggregateid, type, payload) values (uuid(), 'order', '1', 'order.placed', '{}')`
+
+let tables: FreshDatabase
+
+describe.each(['mysql', 'mariadb'] as const)('%s', (server) => {
+  beforeEach(async () => {
+    tables = await freshDatabase(inject(`${server}Url`), 'doctor')
+    await createTables('mysql', (statement) => tables.query(statement))
+  })
+  afterEach(() => tables.drop())
+
+  const found = (options?: DoctorOptions): Promise<string[]> => complaints(outboxOf(tables), options)
+
+  it('that is set up for tests is not durable, and that is all', async () => {
+    const all = await found()
+    expectOne(all, 'warning innodb-flush', 'innodb_flush_log_at_trx_commit is 2', 'Set it to 1')
+    expectOne(all, 'warning doublewrite')
+    if (server === 'mysql') expectOne(all, 'warning sync-binlog')
+    const known = /innodb-flush|doublewrite|sync-binlog|lease/
+    // The sizes of packets differ: a payload of 900,000 bytes fits into 16 MB.
+    expect(all.filter((text) => !known.test(text) && !text.startsWith('info'))).toEqual([])
+  })
+
+  it.each([
+    ['alter table outbox_lease engine = MyISAM', 'fatal engine', 'engine = InnoDB'],
+    ['alter table outbox drop column topic', 'fatal columns', 'topic'],
+    ['alter table outbox modify type varchar(200) not null', 'warning table-drift', 'type is varchar(200)'],
+    ['drop table outbox_held', 'fatal tables', 'outbox_held'],
+    [
+      'alter table outbox modify position smallint not null auto_increment, auto_increment = 31000',
+      'fatal sequence-range',
+      '95 %',
+    ],
+    [
+      'alter table outbox partition by range (position) (partition p1 values less than (1000))',
+      'warning partitions',
+      'values less than maxvalue',
+    ],
+    ['insert into outbox_lease (id, schema_version) values (1, 99)', 'fatal schema-version', 'version 99'],
+  ])('%s', async (statement, start, part) => {
+    await tables.query(statement)
+    expectOne(await found(), `${start}:`, part)
+  })
+
+  it('with a backlog, held events and a transaction that stays open', async () => {
+    await tables.query(`insert into outbox ${event}`)
+    await tables.query(
+      `insert into outbox_held (position, id, aggregatetype, type, scope_kind, scope, code, reason)
+      values (7, uuid(), 'order', 'order.placed', 'topic', 'orders', 'OUTBOX_PUBLISH_RETRY', 'no such topic')`,
+    )
+    const other = await tables.pool.getConnection()
+    try {
+      await other.query('start transaction')
+      await other.query(`insert into outbox ${event}`)
+      const all = await found(impatient)
+      expectOne(all, 'info lease', '1 events wait')
+      expectOne(all, 'warning held', '1 by topic', 'no such topic')
+      expectOne(all, 'warning old-transactions', `session ${other.threadId}`, `kill ${other.threadId}`)
+      expectOne(all, 'warning purge-lag', 'undo logs')
+    } finally {
+      await other.query('rollback')
+      other.release()
+    }
+    expect((await found()).join('\n')).not.toMatch(/old-transactions|purge-lag/)
+  })
+
+  it('with a prepared transaction', async () => {
+    const other = await tables.pool.getConnection()
+    const id = uniqueName('doctor')
+    await other.query(`xa start '${id}'`)
+    await other.query(`insert into outbox ${event}`)
+    await other.query(`xa end '${id}'`)
+    await other.query(`xa prepare '${id}'`)
+    try {
+      expectOne(await found(), 'info prepared-transactions', 'prepared transactions (XA)')
+    } finally {
+      await other.query(`xa rollback '${id}'`)
+      other.release()
+    }
+  })
+
+  it('as an account of its own is told every grant that it lacks, and is content when it has run them', async () => {
+    const name = uniqueName('d').slice(0, 20)
+    await tables.query(`create user '${name}'@'%' identified by 's€cret'`)
+    try {
+      await tables.query(`grant select on outbox to '${name}'@'%'`)
+      await tables.query(`grant select on outbox_lease to '${name}'@'%'`)
+      await tables.query(`grant select on outbox_held to '${name}'@'%'`)
+      const address = new URL(tables.url)
+      address.username = name
+      address.password = encodeURIComponent('s€cret')
+      const outbox = outboxOf({ url: address.href })
+      const all = await complaints(outbox)
+      const privileges = all.find((text) => text.startsWith('fatal privileges')) ?? ''
+      expect(privileges).toContain(`grant delete on \`outbox\` to \`${name}\`@\`%\``)
+      for (const grant of /Run: (.*)$/.exec(privileges)?.[1]?.split('; ') ?? []) await tables.query(grant)
+      const then = await complaints(outbox)
+      expect(then.filter((text) => text.startsWith('fatal'))).toEqual([])
+      // what it cannot see is said, with the right that is missing
+      expectOne(then, 'info old-transactions', 'PROCESS')
+      expectOne(then, 'info witness', 'PROCESS')
+    } finally {
+      await tables.query(`drop user '${name}'@'%'`)
+    }
+  })
+})
+
+it('a database that is not there, without the password', async () => {
+  const all = await complaints(outboxOf({ url: 'mysql://me:s3cret-pass@127.0.0.1:1/shop' }))
+  expect(all).toHaveLength(1)
+  expectOne(all, 'fatal database-reachable', '127.0.0.1:1/shop')
+  expect(all.join()).not.toContain('s3cret')
+})
+
+describe('a server of its own', () => {
+  let server: MysqlServer
+  let client: Connection
+  beforeAll(async () => {
+    const durable = { sync_binlog: 1, innodb_flush_log_at_trx_commit: 1, innodb_doublewrite: 'ON' }
+    server = await startMysql({ settings: durable })
+    client = await createConnection(server.url)
+    await createTables('mysql', (statement) => client.query(statement))
+  })
+  afterAll(async () => {
+    await client.end()
+    await server.remove()
+  })
+
+  const found = (maxPayloadBytes?: number): Promise<string[]> =>
+    complaints(outboxOf({ url: server.url, ...(maxPayloadBytes === undefined ? {} : { maxPayloadBytes }) }))
+
+  it('is well: nothing is said but that no relay has run', async () => {
+    expect(await found()).toEqual([expect.stringContaining('info lease: No relay has run')])
+  })
+
+  it.each([
+    ['sync_binlog', '0', 'warning sync-binlog'],
+    ['innodb_flush_log_at_trx_commit', '0', 'warning innodb-flush'],
+    ['auto_increment_increment', '2', 'fatal auto-increment'],
+    ['read_only', 'on', 'fatal replica'],
+    ['sql_mode', `''`, 'warning sql-mode'],
+    ['max_allowed_packet', '1048576', 'info max-allowed-packet'],
+    ['wait_timeout', '30', 'warning time-outs'],
+    ['innodb_lock_wait_timeout', '3600', 'info time-outs'],
+    ['binlog_row_image', `'MINIMAL'`, 'info binlog-format'],
+    ['max_user_connections', '2', 'fatal connections'],
+  ])('%s = %s', async (name, value, start) => {
+    const [[before]] = (await client.query(`select @@global.${name} as value`)) as unknown as [
+      { value: unknown }[],
+    ]
+    await client.query(`set global ${name} = ${value}`)
+    try {
+      expectOne(await found(), `${start}:`)
+    } finally {
+      await client.query(`set global ${name} = ?`, [before?.value])
+    }
+  })
+
+  it('with payloads larger than its packets', async () => {
+    expectOne(await found(80_000_000), 'warning max-allowed-packet', 'maxPayloadBytes (80.0 MB)')
+  })
+})

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { qualifiedName, schemaTable, type TableKind } from '@outboxkit/core'
+import { qualifiedName, schemaTables } from '@outboxkit/core'
 import type { MigrationGenerator, MigrationProject, MigrationStep, Plan } from '../generator.js'
 import { foundInTexts, markOf } from '../mark.js'
 import { stepName, timestampAfter, upStatements } from '../statements.js'
@@ -65,55 +65,48 @@ function migrationText(project: MigrationProject, step: MigrationStep, { languag
 function resumingHelper(language: KnexStyle['language']): string[] {
   const typed = language === 'typescript'
   return [
-    '// MySQL and MariaDB commit each of these statements by itself. After an interruption the migration is run again;',
-    '// what it has done already is recognised by `probe`, which fails unless our own table or column is there.',
+    '// MySQL and MariaDB commit each of these statements by itself, so after an interruption some have been run already:',
+    '// the table (1050), column (1060) or key (1061) is there, or has been dropped (1091). `probe` fails unless the table',
+    '// that is there is ours.',
     typed
-      ? 'async function once(knex: Knex, statement: string, probe: string, isThere: boolean): Promise<void> {'
-      : 'async function once(knex, statement, probe, isThere) {',
+      ? 'async function once(knex: Knex, statement: string, probe?: string): Promise<void> {'
+      : 'async function once(knex, statement, probe) {',
     '  try {',
     '    await knex.raw(statement)',
     '  } catch (error) {',
-    '    const found = await knex.raw(probe).then(() => true, () => false)',
-    '    if (found !== isThere) throw error',
+    typed ? '    const { errno = 0 } = error as { errno?: number }' : '    const { errno } = error',
+    '    if (![1050, 1060, 1061, 1091].includes(errno)) throw error',
+    '    if (probe !== undefined) await knex.raw(probe)',
     '  }',
     '}',
   ]
 }
 
 function call(project: MigrationProject, step: MigrationStep, statement: string): string[] {
-  const probe = project.dialect === 'mysql' ? probeOf(step, statement) : undefined
-  if (probe === undefined) return [`  await knex.raw(${literal(escaped(project, statement), '  ')})`]
+  if (project.dialect === 'postgres') return [`  await knex.raw(${literal(escaped(statement), '  ')})`]
+  // An update, and `drop … if exists`, may be run twice.
+  if (!/^(?:create|alter) /.test(statement)) return [`  await knex.raw(${literal(statement, '  ')})`]
+  const probe = probeOf(step, statement)
   return [
     '  await once(',
     '    knex,',
     `    ${literal(statement, '    ')},`,
-    `    ${literal(probe.sql, '    ')},`,
-    `    ${probe.isThere},`,
+    ...(probe === undefined ? [] : [`    ${literal(probe, '    ')},`]),
     '  )',
   ]
 }
 
 /** Knex takes a question mark for a value, on PostgreSQL also where there are no values. */
-const escaped = (project: MigrationProject, statement: string): string =>
-  project.dialect === 'postgres' ? statement.replaceAll('?', '\\?') : statement
+const escaped = (statement: string): string => statement.replaceAll('?', '\\?')
 
-/** What tells whether a statement has been run before; `undefined`: it may be run twice. */
-function probeOf(
-  { to }: MigrationStep,
-  statement: string,
-): { readonly sql: string; readonly isThere: boolean } | undefined {
-  const kinds: readonly TableKind[] = ['outbox', 'lease', 'held', 'archive', 'inbox']
-  const kind = kinds.find((candidate) =>
-    statement.includes(` ${qualifiedName(to.table, 'mysql', candidate)} `),
-  )
-  if (kind === undefined) return undefined
-  const target = qualifiedName(to.table, 'mysql', kind)
-  const select = (columns: readonly string[]): string =>
-    `select ${columns.map((column) => `\`${column}\``).join(', ')} from ${target} limit 0`
-  const [, verb, column = ''] = /^alter table .* (add|drop) column `(\w+)`/.exec(statement) ?? []
-  if (verb !== undefined) return { sql: select([column]), isThere: verb === 'add' }
+/** Fails unless the table has the columns that the statement would give it. */
+function probeOf({ to }: MigrationStep, statement: string): string | undefined {
   if (!statement.startsWith('create table ')) return undefined
-  return { sql: select(schemaTable(to, kind).columns.map(({ name }) => name)), isThere: true }
+  const definition = schemaTables(to).find(({ kind }) =>
+    statement.startsWith(`create table ${qualifiedName(to.table, 'mysql', kind)} (`),
+  )
+  const columns = definition?.columns.map(({ name }) => `\`${name}\``).join(', ')
+  return definition && `select ${columns} from ${qualifiedName(to.table, 'mysql', definition.kind)} limit 0`
 }
 
 /** A text of JavaScript that reads like the SQL in it. */

@@ -15,6 +15,7 @@ const shared = [
   'parseMessage',
   'typed',
   'uuidv7',
+  'withEventContext',
 ] as const
 
 it.each(Object.entries({ prisma, drizzle, knex }))(

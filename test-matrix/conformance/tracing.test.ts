@@ -86,8 +86,8 @@ function relayOf(source: Source): Relay {
   return createRelay({
     source,
     publisher: kafkaPublisher({ driver: kafkajs({ brokers }), topic }),
-    lease: { termMs: 600 },
-    publishTimeoutMs: 400,
+    lease: { termMs: 1_200 },
+    publishTimeoutMs: 1_000,
     poll: { minMs: 2, maxMs: 20 },
   })
 }
@@ -156,8 +156,8 @@ test.each(Object.entries(applications))(
     const app = await open()
     const relay = relayOf(app.source)
     // In the middle of a span of the application, which must not become the parent of all that follows.
-    await request(() => relay.start())
     tracing.reset()
+    const { span: start } = await request(() => relay.start())
     const { result: id, span: emitter } = await request(() => app.emit(name))
     const { traceId, spanId } = emitter.spanContext()
     await until(() => received.has(id) && relay.metrics().settled > 0, 20_000)
@@ -184,11 +184,15 @@ test.each(Object.entries(applications))(
       return now.readsEmpty > before.readsEmpty + 20 && now.renewals > before.renewals + 2
     })
     await relay.stop()
-    const others = tracing.spans().filter((span) => span.spanContext().traceId !== traceId)
-    expect(others.map((span) => span.name)).toEqual([`send ${topic}`])
-    expect(others[0]?.links.map((link) => link.context.spanId)).toEqual([spanId])
-    expect(others[0]?.parentSpanContext).toBeUndefined()
-    expect(others[0]?.attributes).toMatchObject({
+    const others = tracing
+      .spans()
+      .filter((span) => span.spanContext().traceId !== traceId && span !== spanOf(start))
+    // A slow machine may take several attempts.
+    expect(new Set(others.map((span) => span.name))).toEqual(new Set([`send ${topic}`]))
+    const sent = others.at(-1)
+    expect(sent?.links.map((link) => link.context.spanId)).toEqual([spanId])
+    expect(sent?.parentSpanContext).toBeUndefined()
+    expect(sent?.attributes).toMatchObject({
       'messaging.system': 'kafka',
       'messaging.message.id': id,
       'messaging.destination.name': topic,

@@ -112,6 +112,10 @@ describe('the packed tarballs in a project outside of the workspace', () => {
     expect(await storedFrom('both')).toHaveLength(3)
   })
 
+  it('needs no package of OpenTelemetry, and both builds find what an application registers', async () => {
+    expect(await consume('tracing.mjs')).toBe('no trace without it, a trace with it')
+  })
+
   it('an esbuild bundle emits', async () => {
     await consume('bundle.mjs')
     const id = await consume('bundle.cjs')

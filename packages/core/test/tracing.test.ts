@@ -317,6 +317,17 @@ describe('with the SDK of an application', () => {
       expect(prepared()).toBe('{"traceparent":"x"}')
     })
 
+    test('header names that a propagator asks for are found in any case', () => {
+      const seen: unknown[] = []
+      const extract: TextMapPropagator['extract'] = (active, carrier, getter) => {
+        seen.push(getter.get(carrier, 'X-Trace'), getter.get(carrier, 'constructor'), getter.keys(carrier))
+        return active
+      }
+      set({ extract })
+      withEventContext({ headers: { 'x-trace': '1' } }, () => undefined)
+      expect(seen).toEqual(['1', undefined, ['x-trace']])
+    })
+
     test('one that gives back no context', () => {
       set({ inject: () => undefined, extract: () => undefined as never })
       expect(withEventContext({ headers: {} }, () => 1)).toBe(1)

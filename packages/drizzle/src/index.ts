@@ -1,25 +1,27 @@
 export { createEmit } from './create-emit.js'
-export {
-  mysqlOutboxTable,
-  mysqlOutboxTables,
-  type MySqlHeldColumns,
-  type MySqlHeldTable,
-  type MySqlLeaseColumns,
-  type MySqlLeaseTable,
-  type MySqlOutboxColumns,
-  type MySqlOutboxTable,
-  type MySqlOutboxTables,
-} from './mysql-tables.js'
+export type {
+  MySqlHeldColumns,
+  MySqlHeldTable,
+  MySqlInboxColumns,
+  MySqlInboxTable,
+  MySqlLeaseColumns,
+  MySqlLeaseTable,
+  MySqlOutboxColumns,
+  MySqlOutboxTable,
+  MySqlOutboxTables,
+} from './mysql-table-types.js'
+export { mysqlInboxTable, mysqlOutboxTable, mysqlOutboxTables } from './mysql-tables.js'
 export type {
   PgHeldBytesTable,
   PgHeldTable,
+  PgInboxTable,
   PgLeaseTable,
   PgOutboxBytesTable,
   PgOutboxBytesTables,
   PgOutboxTable,
   PgOutboxTables,
 } from './pg-table-types.js'
-export { outboxTable, outboxTables } from './pg-tables.js'
+export { inboxTable, outboxTable, outboxTables } from './pg-tables.js'
 export type {
   AmbientOutbox,
   DrizzleLike,
@@ -41,6 +43,7 @@ export {
   parseMessage,
   typed,
   uuidv7,
+  withEventContext,
   type AggregateId,
   type Catalogue,
   type Emit,
@@ -51,5 +54,6 @@ export {
   type OutboxOptions,
   type ParsedEvent,
   type ReceivedMessage,
+  type SchemaOptions,
   type TableOptions,
 } from '@outboxkit/core'

@@ -17,6 +17,7 @@ export {
   parseMessage,
   typed,
   uuidv7,
+  withEventContext,
   type AggregateId,
   type Catalogue,
   type Emit,

@@ -38,6 +38,7 @@ test('one span per call of the publisher, with a link to each emitter', async ()
     { headers: first.headers },
     { headers: second.headers },
     { headers: first.headers },
+    { headers: JSON.stringify({ own: '1', ...(JSON.parse(first.headers) as object) }) },
     { headers: null },
     { headers: 'not JSON' },
     { headers: '{"traceparent":"nonsense"}' },
@@ -51,15 +52,15 @@ test('one span per call of the publisher, with a link to each emitter', async ()
     'messaging.operation.name': 'send',
     'messaging.operation.type': 'send',
     'messaging.destination.name': 'outbox.event.order',
-    'messaging.batch.message_count': 6,
-    'outboxkit.published': 6,
+    'messaging.batch.message_count': 7,
+    'outboxkit.published': 7,
     'outboxkit.retry': 0,
     'outboxkit.reject': 0,
   })
   expect(span?.attributes).not.toHaveProperty('messaging.message.id')
   expect(span?.status.code).toBe(SpanStatusCode.UNSET)
   expect(span?.links.map((link) => link.context.spanId)).toEqual([first.spanId, second.spanId])
-  expect(span?.links[0]?.attributes).toHaveProperty(['messaging.batch.message_count'], 2)
+  expect(span?.links[0]?.attributes).toHaveProperty(['messaging.batch.message_count'], 3)
   expect(span?.links[1]?.attributes).toHaveProperty(['messaging.message.id'])
 })
 

@@ -16,21 +16,20 @@ export function configCommand(context: CommandContext): Command {
       const flags = command.optsWithGlobals<GlobalFlags & { readonly variables?: boolean }>()
       const output = context.output(flags)
       if (flags.variables === true) return printVariables(output)
-      const loaded = await loadValues({
-        cwd: context.cwd,
-        environment: context.environment,
+      const { file, problems, ...gathered } = await loadValues({
+        ...context,
         file: flags.config,
         onWarning: (text) => output.note(text),
       })
-      if (loaded.problems.length > 0) throw configurationError(loaded.problems)
-      const values = effectiveValues(loaded)
-      output.line(loaded.file === undefined ? 'No configuration file.' : `Configuration file: ${loaded.file}`)
+      if (problems.length > 0) throw configurationError(problems)
+      const values = effectiveValues(gathered)
+      output.line(file === undefined ? 'No configuration file.' : `Configuration file: ${file}`)
       output.line()
       output.table(
         ['setting', 'value', 'from'],
         values.map((value) => [value.key, text(value.value), originOf(value)]),
       )
-      output.data({ file: loaded.file ?? null, outboxes: loaded.outboxes.map(({ name }) => name), values })
+      output.data({ file: file ?? null, outboxes: gathered.outboxes.map(({ name }) => name), values })
     })
 }
 

@@ -14,10 +14,17 @@ export interface Inputs {
 
 /** Every value that was given, for each outbox. */
 export interface Gathered {
-  readonly outboxes: readonly { readonly name: string; readonly layer: Layer }[]
+  readonly outboxes: readonly GatheredOutbox[]
   readonly shared: Layer
   readonly problems: readonly Problem[]
   readonly warnings: readonly string[]
+}
+
+export interface GatheredOutbox {
+  readonly name: string
+  readonly layer: Layer
+  /** What goes before a key when people are told where it is, e.g. `outboxes.billing.`. */
+  readonly at: string
 }
 
 /** What a ready-made source or publisher has of its own, so that nobody else can set it. */
@@ -48,7 +55,11 @@ export function gather({ file, environment, cwd }: Inputs): Gathered {
       own,
       usable(variable === undefined ? undefined : inEnvironment.outboxes.get(variable)),
     ])
-    return { name, layer: new Map([...given, ...readFallbacks(environment, given, problems)]) }
+    return {
+      name,
+      at: at.map((part) => `${part}.`).join(''),
+      layer: new Map([...given, ...readFallbacks(environment, given, problems)]),
+    }
   })
   if (names.length > 1) refuseShared(inFile, problems)
   return {

@@ -3,7 +3,7 @@ import { effectiveValues } from './effective.js'
 import { configVariable, type Environment } from './environment.js'
 import { readConfigFile } from './file.js'
 import { findConfigFile } from './find.js'
-import { gather, type Gathered } from './gather.js'
+import { gather, type Gathered, type Inputs } from './gather.js'
 import { resolveOutbox } from './outbox.js'
 import { configurationError, type Problem } from './problems.js'
 import type { ResolvedConfig, ResolvedOutbox } from './resolved.js'
@@ -20,31 +20,57 @@ export interface LoadOptions {
   readonly onWarning?: ((message: string) => void) | undefined
 }
 
-export interface LoadedValues extends Gathered {
-  readonly file: string | undefined
-  readonly folder: string
-}
-
 /**
  * The configuration: file and environment, validated, with the defaults filled in. Connects to nothing.
  *
  * Rejects with `OUTBOX_CONFIG_INVALID`, with all problems at once.
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<ResolvedConfig> {
-  const loaded = await loadValues(options)
-  const { shared, file, folder } = loaded
-  const problems: Problem[] = [...loaded.problems]
+  const inputs = await readInputs(options)
+  return resolveConfig(inputs, options.onWarning ?? warn)
+}
+
+/** What there is to read, unchecked. Rejects with `OUTBOX_CONFIG_INVALID` for a file that does not load. */
+async function readInputs({
+  cwd = process.cwd(),
+  environment = process.env,
+  file,
+}: LoadOptions): Promise<Inputs> {
+  const named = file ?? environment[configVariable]
+  const path = named === undefined || named === '' ? findConfigFile(cwd) : resolve(cwd, named)
+  const object = path === undefined ? undefined : await readConfigFile(path)
+  return { cwd, environment, file: path === undefined ? undefined : { path, object } }
+}
+
+/** Every value that was given and where, and what is wrong with it: without making anything of them. */
+export async function loadValues(
+  options: LoadOptions,
+): Promise<Gathered & { readonly file: string | undefined }> {
+  const inputs = await readInputs(options)
+  const gathered = gather(inputs)
+  for (const warning of gathered.warnings) (options.onWarning ?? warn)(warning)
+  return { ...gathered, file: inputs.file?.path }
+}
+
+/** {@link loadConfig} on what was read already. */
+export async function resolveConfig(
+  inputs: Inputs,
+  onWarning: (message: string) => void = warn,
+): Promise<ResolvedConfig> {
+  const gathered = gather(inputs)
+  for (const warning of gathered.warnings) onWarning(warning)
+  const { shared } = gathered
+  const problems: Problem[] = [...gathered.problems]
   const outboxes: ResolvedOutbox[] = []
-  for (const { name, layer } of problems.length > 0 ? [] : loaded.outboxes) {
-    const at = loaded.outboxes.length > 1 || name !== 'default' ? `outboxes.${name}.` : ''
+  for (const { name, layer, at } of problems.length > 0 ? [] : gathered.outboxes) {
     const outbox = await resolveOutbox(name, layer, at, problems)
     if (outbox !== undefined) outboxes.push(outbox)
   }
   refuseTwins(outboxes, problems)
   if (problems.length > 0) throw configurationError(problems)
   return {
-    file,
-    folder,
+    file: inputs.file?.path,
+    folder: inputs.file === undefined ? inputs.cwd : dirname(inputs.file.path),
     outboxes,
     migrations: {
       tool: valueOf(shared, 'migrations.tool'),
@@ -57,23 +83,12 @@ export async function loadConfig(options: LoadOptions = {}): Promise<ResolvedCon
     },
     http: { host: valueOrDefault(shared, 'http.host'), port: valueOf(shared, 'http.port') },
     log: { level: valueOrDefault(shared, 'log.level'), format: valueOrDefault(shared, 'log.format') },
-    values: effectiveValues(loaded),
+    values: effectiveValues(gathered),
   }
 }
 
-/** File and environment as they were written: checked, but without making anything of them. */
-export async function loadValues({
-  cwd = process.cwd(),
-  environment = process.env,
-  file,
-  onWarning = (message) => process.emitWarning(message, { type: 'OutboxWarning' }),
-}: LoadOptions): Promise<LoadedValues> {
-  const named = file ?? environment[configVariable]
-  const path = named === undefined || named === '' ? findConfigFile(cwd) : resolve(cwd, named)
-  const object = path === undefined ? undefined : await readConfigFile(path)
-  const gathered = gather({ file: path === undefined ? undefined : { path, object }, environment, cwd })
-  for (const warning of gathered.warnings) onWarning(warning)
-  return { ...gathered, file: path, folder: path === undefined ? cwd : dirname(path) }
+function warn(message: string): void {
+  process.emitWarning(message, { type: 'OutboxWarning' })
 }
 
 /** Two relays of one table would wait for each other's lease for ever. */

@@ -91,7 +91,10 @@ export class Station {
   /** Until `signal` is aborted, or the relay has halted for good. Never rejects. */
   async run(): Promise<void> {
     const { signal, log } = this.#options
-    const stop = (): void => void this.#relay?.stop()
+    const stop = (): void => {
+      log.info({ event: 'stopping' }, 'stopping: settling what is in flight, giving the lease back')
+      void this.#relay?.stop()
+    }
     signal.addEventListener('abort', stop, { once: true })
     const timer = setInterval(() => this.#narrator.summarise(), summaryMs)
     try {

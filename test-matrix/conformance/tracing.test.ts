@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { cloudEvents, createTablesSql, Outbox, parseMessage, withEventContext } from '@outboxkit/core'
+import { cloudEvents, createTablesSql, Outbox, type ParsedEvent } from '@outboxkit/core'
 import { withOutbox as withDrizzleOutbox } from '@outboxkit/drizzle'
 import { kafkaPublisher } from '@outboxkit/kafka'
 import { kafkajs } from '@outboxkit/kafka/kafkajs'
@@ -8,20 +8,21 @@ import { withOutbox as withPrismaOutbox, type OutboxMethods } from '@outboxkit/p
 import { createRelay, type Relay, type Source } from '@outboxkit/relay'
 import { mysqlSource } from '@outboxkit/relay/mysql'
 import { postgresSource } from '@outboxkit/relay/postgres'
-import { trace, type Span } from '@opentelemetry/api'
+import { SpanKind, trace, type Span } from '@opentelemetry/api'
 import { registerInstrumentations } from '@opentelemetry/instrumentation'
 import { KafkaJsInstrumentation } from '@opentelemetry/instrumentation-kafkajs'
 import { MySQL2Instrumentation } from '@opentelemetry/instrumentation-mysql2'
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg'
 import type { ReadableSpan } from '@opentelemetry/sdk-trace-base'
 import { drizzle } from 'drizzle-orm/node-postgres'
-import { Kafka, logLevel, type Consumer, type KafkaMessage } from 'kafkajs'
+import { Kafka, logLevel, type Consumer } from 'kafkajs'
 import knex from 'knex'
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest'
+import { consume, processInSpan } from '../../docs/examples/tracing.js'
 import { clientsOf, type TestClient } from '../../packages/prisma/test-servers/support/open.js'
 import { targets } from '../../packages/prisma/test-servers/support/targets.js'
 import { until } from '../../packages/relay/test/support.js'
-import { createTopic, freshDatabase, freshSchema, uniqueTopic } from '../services/test-context.js'
+import { createTopic, freshDatabase, freshSchema, readTopic, uniqueTopic } from '../services/test-context.js'
 import { registerTracing, type Tracing } from '../services/tracing.js'
 
 /*
@@ -32,7 +33,7 @@ import { registerTracing, type Tracing } from '../services/tracing.js'
 const application = trace.getTracer('application')
 const brokers = inject('kafkaBrokers').split(',')
 const kafka = (): Kafka => new Kafka({ brokers, logLevel: logLevel.NOTHING })
-const received = new Map<string, { message: KafkaMessage; handled: Span; process: Span | undefined }>()
+const received = new Map<string, { parsed: ParsedEvent; handled: Span }>()
 let tracing: Tracing
 let unregister: () => void
 let topic: string
@@ -52,19 +53,13 @@ beforeAll(async () => {
   consumer = kafka().consumer({ groupId: topic, maxWaitTimeInMs: 50 })
   await consumer.connect()
   await consumer.subscribe({ topics: [topic], fromBeginning: true })
-  await consumer.run({
-    eachMessage: async ({ message }) => {
-      const event = parseMessage(message)
-      const process = trace.getActiveSpan()
-      await withEventContext(event, () =>
-        application.startActiveSpan('handle', async (handled) => {
-          await new Promise(setImmediate)
-          handled.end()
-          received.set(event.id, { message, handled, process })
-        }),
-      )
-    },
-  })
+  await consume(consumer, (parsed) =>
+    application.startActiveSpan('handle', async (handled) => {
+      await new Promise(setImmediate)
+      handled.end()
+      received.set(parsed.id, { parsed, handled })
+    }),
+  )
 })
 beforeEach(() => tracing.reset())
 afterAll(async () => {
@@ -94,6 +89,16 @@ function relayOf(source: Source): Relay {
 
 const spanOf = (span: Span | undefined): ReadableSpan | undefined =>
   tracing.spans().find((one) => one.spanContext().spanId === span?.spanContext().spanId)
+const spanNamed = (name: string): ReadableSpan | undefined =>
+  tracing.spans().find((span) => span.name === name)
+
+/** The headers of the newest message on the topic, by a client that nothing instruments. */
+async function newestHeaders(): Promise<Readonly<Record<string, string>>> {
+  const records = await readTopic(inject('kafkaBrokers'), topic)
+  const headers = records.at(-1)?.headers ?? []
+  return Object.fromEntries(headers.map(([name, value]) => [name, String(value)]))
+}
+
 const event = (aggregateId: string) => ({
   aggregateType: 'order',
   aggregateId,
@@ -167,16 +172,12 @@ test.each(Object.entries(applications))(
     const statements = inTrace.map(({ attributes }) => String(attributes['db.query.text']))
     expect(statements.filter((text) => /^insert into/i.test(text))).toHaveLength(1)
     // So is that of Kafka's consumer, which has found the emitter in the message's headers.
-    const { handled, process, message } = received.get(id) ?? {}
-    const expected = `00-${traceId}-${spanId}-01`
-    expect(String(message?.headers?.['traceparent'])).toBe(expected)
-    expect(String(message?.headers?.['ce_traceparent'])).toBe(expected)
-    await until(() => spanOf(process) !== undefined)
-    expect(spanOf(process)).toMatchObject({
-      name: `process ${topic}`,
-      parentSpanContext: { traceId, spanId },
-    })
-    expect(spanOf(handled)?.parentSpanContext).toMatchObject(process?.spanContext() ?? {})
+    const traceparent = `00-${traceId}-${spanId}-01`
+    expect(await newestHeaders()).toMatchObject({ traceparent, ce_traceparent: traceparent })
+    await until(() => spanNamed(`process ${topic}`) !== undefined)
+    const processed = spanNamed(`process ${topic}`)
+    expect(processed?.parentSpanContext).toMatchObject({ traceId, spanId })
+    expect(spanOf(received.get(id)?.handled)?.parentSpanContext).toMatchObject(processed?.spanContext() ?? {})
 
     const before = relay.metrics()
     await until(() => {
@@ -223,11 +224,20 @@ test('a producer that writes its own trace into the headers does not hide the em
   const { span: sender } = await request(() => producer.send({ topic, messages: [message] }))
   await producer.disconnect()
   await until(() => received.has(row.id), 20_000)
-  const { message: seen, handled, process } = received.get(row.id) ?? {}
-  const traceIn = (name: string): string => String(seen?.headers?.[name]).slice(3, 35)
-  expect(traceIn('traceparent')).toBe(sender.spanContext().traceId)
-  expect(traceIn('ce_traceparent')).toBe(emitter.spanContext().traceId)
-  await until(() => spanOf(process) !== undefined)
-  expect(spanOf(process)?.spanContext().traceId).toBe(sender.spanContext().traceId)
-  expect(spanOf(handled)?.parentSpanContext).toMatchObject({ spanId: emitter.spanContext().spanId })
+  const { traceId, spanId } = emitter.spanContext()
+  const onTopic = await newestHeaders()
+  expect(onTopic['traceparent']).toContain(sender.spanContext().traceId)
+  expect(onTopic['ce_traceparent']).toContain(traceId)
+  await until(() => spanNamed(`process ${topic}`) !== undefined)
+  expect(spanNamed(`process ${topic}`)?.spanContext().traceId).toBe(sender.spanContext().traceId)
+  const { parsed, handled } = received.get(row.id) ?? {}
+  expect(spanOf(handled)?.parentSpanContext).toMatchObject({ traceId, spanId })
+
+  // Nor where there is no instrumentation, and the consumer makes its own span.
+  if (parsed === undefined) throw new Error('nothing was received')
+  tracing.reset()
+  expect(await processInSpan(topic, parsed, () => Promise.resolve('handled'))).toBe('handled')
+  expect(tracing.spans()).toMatchObject([
+    { name: `process ${topic}`, kind: SpanKind.CONSUMER, parentSpanContext: { traceId, spanId } },
+  ])
 })

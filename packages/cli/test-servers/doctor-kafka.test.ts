@@ -7,7 +7,7 @@ import {
   type FreshSchema,
 } from '../../../test-matrix/services/test-context.js'
 import { diagnose, type KafkaSettings } from '../src/index.js'
-import { createTables, expectOne, outboxOf, texts } from './doctor-support.js'
+import { createTables, one, outboxOf, texts } from './doctor-support.js'
 
 const brokers = inject('kafkaBrokers').split(',')
 let tables: FreshSchema
@@ -56,18 +56,20 @@ describe('topics', () => {
   ])('%s = %s', async (name, value, start) => {
     const topic = await createTopic(inject('kafkaBrokers'), uniqueTopic(), { config: { [name]: value } })
     const all = await found(kafka(topic))
-    expectOne(all, `${start}:`, topic)
-    expectOne(all, 'info topic-partitions:', topic)
+    expect(all).toEqual(one(`${start}:`, topic))
+    expect(all).toEqual(one('info topic-partitions:', topic))
   })
 
   it('that emit() lets larger events pass than they take', async () => {
     const topic = await createTopic(inject('kafkaBrokers'), uniqueTopic())
-    expectOne(await found(kafka(topic), 5_000_000), 'warning message-size:', 'payloads of 5.0 MB', topic)
+    expect(await found(kafka(topic), 5_000_000)).toEqual(
+      one('warning message-size:', 'payloads of 5.0 MB', topic),
+    )
   })
 
   it('of events that wait, and of a template, when they are missing', async () => {
     const missing = uniqueTopic('missing')
-    expectOne(await found(kafka(missing)), 'fatal topics:', `'${missing}' does not exist`)
+    expect(await found(kafka(missing))).toEqual(one('fatal topics:', `'${missing}' does not exist`))
     await tables.query(
       `insert into outbox (id, aggregatetype, type, payload, topic) values (gen_random_uuid(), 'order', 'order.placed', '{}', null),
       (gen_random_uuid(), 'invoice', 'invoice.paid', '{}', 'own.topic')`,
@@ -79,10 +81,10 @@ describe('topics', () => {
     try {
       const all = await found(kafka(`${missing}.{aggregateType}`))
       for (const topic of [`${missing}.order`, 'own.topic', 'held.topic'])
-        expectOne(all, 'fatal topics:', `'${topic}' does not exist`)
+        expect(all).toEqual(one('fatal topics:', `'${topic}' does not exist`))
       await sleep(300)
       // looking must not create them
-      expectOne(await found(kafka(missing)), 'fatal topics:', `'${missing}' does not exist`)
+      expect(await found(kafka(missing))).toEqual(one('fatal topics:', `'${missing}' does not exist`))
     } finally {
       await tables.query('delete from outbox')
       await tables.query('delete from outbox_held')
@@ -93,19 +95,19 @@ describe('topics', () => {
 describe('brokers', () => {
   it('of which one is down', async () => {
     const all = await found(kafka('{aggregateType}', { brokers: [...brokers, '127.0.0.1:1'] }))
-    expectOne(all, 'warning brokers:', '127.0.0.1:1 does not answer')
+    expect(all).toEqual(one('warning brokers:', '127.0.0.1:1 does not answer'))
   })
 
   it('of which all are down', async () => {
     const all = await found(kafka('{aggregateType}', { brokers: ['127.0.0.1:1'] }))
-    expectOne(all, 'fatal brokers:', '127.0.0.1:1 does not answer')
+    expect(all).toEqual(one('fatal brokers:', '127.0.0.1:1 does not answer'))
   })
 
   it('that want no login, or no TLS: fatal, and without the password', async () => {
     const sasl = { mechanism: 'plain', username: 'me', password: 's3cret-pass' }
     const all = await found(kafka('{aggregateType}', { sasl }))
-    expectOne(all, 'fatal brokers:')
+    expect(all).toEqual(one('fatal brokers:'))
     expect(all.join()).not.toContain('s3cret')
-    expectOne(await found(kafka('{aggregateType}', { ssl: true })), 'fatal brokers:')
+    expect(await found(kafka('{aggregateType}', { ssl: true }))).toEqual(one('fatal brokers:'))
   })
 })

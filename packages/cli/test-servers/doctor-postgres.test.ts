@@ -5,7 +5,7 @@ import { startPostgres } from '../../../test-matrix/services/postgres.js'
 import type { PostgresServer } from '../../../test-matrix/services/server.js'
 import { freshSchema, uniqueName, type FreshSchema } from '../../../test-matrix/services/test-context.js'
 import { diagnose, type DoctorOptions } from '../src/index.js'
-import { complaints, createTables, expectOne, outboxOf, texts } from './doctor-support.js'
+import { complaints, createTables, one, outboxOf, texts } from './doctor-support.js'
 
 /** Everything that is open or waits is old. */
 const impatient: DoctorOptions = {
@@ -68,7 +68,7 @@ describe('a table', () => {
         created_at timestamptz not null default clock_timestamp()) partition by range (position)`,
     )
     await tables.query('create table outbox_1 partition of outbox for values from (1) to (1000)')
-    expectOne(await found(), 'warning partitions', 'outbox_default partition of "outbox" default')
+    expect(await found()).toEqual(one('warning partitions', 'outbox_default partition of "outbox" default'))
     await tables.query('create table outbox_default partition of outbox default')
     expect((await found()).join('\n')).not.toContain('partitions')
   })
@@ -82,13 +82,13 @@ describe('the outbox', () => {
       values (7, gen_random_uuid(), 'order', 'order.placed', 'key', '5:order:1', 'OUTBOX_PUBLISH_REJECTED', 'too large')`,
     )
     const all = await found(impatient)
-    expectOne(all, 'info lease', 'No relay has run on this outbox yet. 1 events wait.')
-    expectOne(all, 'warning backlog', 'The oldest of 1 events')
-    expectOne(all, 'warning held', '1 by key', 'too large', 'outboxkit dead list')
+    expect(all).toEqual(one('info lease', 'No relay has run on this outbox yet. 1 events wait.'))
+    expect(all).toEqual(one('warning backlog', 'The oldest of 1 events'))
+    expect(all).toEqual(one('warning held', '1 by key', 'too large', 'outboxkit dead list'))
     await tables.query(
       `insert into outbox_lease (id, owner, epoch, expires_at) values (1, 'gone', 3, now() - interval '1 hour')`,
     )
-    expectOne(await found(), 'warning lease', 'gone (epoch 3) has vanished', '1 h')
+    expect(await found()).toEqual(one('warning lease', 'gone (epoch 3) has vanished', '1 h'))
     await tables.query(`update outbox_lease set expires_at = now() + interval '1 hour'`)
     expect((await found()).filter((text) => text.includes('lease'))).toEqual([])
   })
@@ -135,9 +135,9 @@ describe('a role of its own', () => {
     try {
       await other.query('begin')
       await other.query(`insert into outbox ${event}`)
-      expectOne(await as(impatient), 'info old-transactions', 'pg_read_all_stats')
+      expect(await as(impatient)).toEqual(one('info old-transactions', 'pg_read_all_stats'))
       await tables.query(`grant pg_read_all_stats to ${role}`)
-      expectOne(await as(impatient), 'warning old-transactions', 'It has written to the outbox')
+      expect(await as(impatient)).toEqual(one('warning old-transactions', 'It has written to the outbox'))
     } finally {
       await other.query('rollback')
       other.release()
@@ -152,20 +152,20 @@ describe('a role of its own', () => {
   ])('%s', async (statement, start) => {
     await grants()
     await tables.query(statement.replace('ROLE', role))
-    expectOne(await as(), `${start}:`)
+    expect(await as()).toEqual(one(`${start}:`))
   })
 
   it('with fewer connections than a relay keeps: it cannot even be looked at more closely', async () => {
     await grants()
     await tables.query(`alter role ${role} connection limit 2`)
-    expectOne(await as(), 'fatal connections', `alter role ${role} connection limit -1`)
+    expect(await as()).toEqual(one('fatal connections', `alter role ${role} connection limit -1`))
   })
 })
 
 it('a database that is not there, without the password', async () => {
   const all = await complaints(outboxOf({ url: 'postgres://me:s3cret-pass@127.0.0.1:1/shop' }))
   expect(all).toHaveLength(1)
-  expectOne(all, 'fatal database-reachable', '127.0.0.1:1/shop')
+  expect(all).toEqual(one('fatal database-reachable', '127.0.0.1:1/shop'))
   expect(all.join()).not.toContain('s3cret')
 })
 
@@ -239,9 +239,13 @@ describe('a server of its own', () => {
       await client.query(`insert into outbox ${event}`)
       await client.query(`prepare transaction 'it''s prepared'`)
       const all = await asRelay(impatient)
-      expectOne(all, 'warning old-transactions', 'a forgotten session', 'pg_terminate_backend')
-      expectOne(all, 'warning prepared-transactions', `'it''s prepared'`, 'has written to the outbox')
-      expectOne(all, 'warning left-over-slots', `slot 'left_over'`, `pg_drop_replication_slot('left_over')`)
+      expect(all).toEqual(one('warning old-transactions', 'a forgotten session', 'pg_terminate_backend'))
+      expect(all).toEqual(
+        one('warning prepared-transactions', `'it''s prepared'`, 'has written to the outbox'),
+      )
+      expect(all).toEqual(
+        one('warning left-over-slots', `slot 'left_over'`, `pg_drop_replication_slot('left_over')`),
+      )
       expect((await asRelay()).join('\n')).not.toMatch(/(old|prepared)-transactions/)
     } finally {
       await open.end()

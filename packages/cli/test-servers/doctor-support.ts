@@ -61,8 +61,8 @@ export function texts(findings: readonly Finding[]): string[] {
     .map(({ severity, check, found, todo }) => `${severity} ${check}: ${found} → ${todo}`)
 }
 
-/** That one of the texts has all of these parts. */
-export function expectOne(found: readonly string[], ...parts: string[]): void {
-  const fits = found.some((text) => parts.every((part) => text.includes(part)))
-  if (!fits) expect(found, `one with ${parts.join(' … ')}`).toEqual([])
+/** Texts of which one has all of these parts, in this order. */
+export function one(...parts: string[]): unknown {
+  const pattern = parts.map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('[^]*')
+  return expect.arrayContaining([expect.stringMatching(new RegExp(pattern))])
 }

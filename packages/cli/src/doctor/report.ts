@@ -35,7 +35,7 @@ export function printReport(output: Output, { outbox, findings }: DoctorReport, 
   const parts = [
     fatal === 0 ? '' : colours.fatal(`${fatal} fatal`),
     warning === 0 ? '' : colours.warning(`${warning} ${warning === 1 ? 'warning' : 'warnings'}`),
-    info === 0 ? '' : `${info} to know`,
+    info === 0 ? '' : `${info} info`,
     `${ok} ok`,
   ]
   output.line(parts.filter((part) => part !== '').join(', '))

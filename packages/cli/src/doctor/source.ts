@@ -1,6 +1,6 @@
 import type { ResolvedOutbox } from '../config/resolved.js'
 import type { CheckId } from './checks.js'
-import { fromSource, problem, type Family } from './finding.js'
+import { fromSource, problem, type Family, type Problem } from './finding.js'
 
 const common: readonly CheckId[] = ['other-server', 'replica', 'tables', 'privileges', 'columns']
 const checksOf = {
@@ -45,11 +45,19 @@ export function sourceFamily(outbox: ResolvedOutbox): Family {
           ),
         ]
       try {
-        return (await source.inspect()).map(fromSource)
+        return (await source.inspect()).map(fromSource).map(withCommand)
       } finally {
         await source.close().catch(() => undefined)
         await source.leases.close().catch(() => undefined)
       }
     },
   }
+}
+
+/** The source does not know that it is asked by a program that can write migrations. */
+function withCommand(found: Problem): Problem {
+  if (found.check !== 'tables' || !found.found.startsWith('There is no table')) return found
+  const todo =
+    'Run: outboxkit generate, then apply the migration that it writes (outboxkit init sets a project up). Or is another schema or database meant (option table.schema)?'
+  return { ...found, todo }
 }

@@ -1,6 +1,7 @@
 import { qualifiedName, type StoredEvent } from '@outboxkit/core'
 import type { ResolvedOutbox } from '../../config/resolved.js'
-import type { Database, Row } from '../../database/database.js'
+import type { Database } from '../../database/database.js'
+import { toEvent } from '../../dev/row.js'
 
 /** Only so many of the rows that wait are looked at, from the first on. */
 const rowsLookedAt = 10_000
@@ -32,26 +33,6 @@ async function readSamples({ query, dialect }: Database, { table }: ResolvedOutb
       group by aggregatetype, type, topic limit ${mostTopics}) samples)`,
   )
   return rows.map(toEvent)
-}
-
-function toEvent(row: Row): StoredEvent {
-  const text = (column: string): string | null => (row[column] == null ? null : textOf(row[column]))
-  const payload = row['payload']
-  return {
-    position: Number(row['position']),
-    id: text('id') ?? '',
-    aggregateType: text('aggregatetype') ?? '',
-    aggregateId: text('aggregateid'),
-    type: text('type') ?? '',
-    payload: payload instanceof Uint8Array ? payload : text('payload'),
-    headers: text('headers'),
-    topic: text('topic'),
-    createdAt: text('created_at') ?? '',
-  }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : Buffer.isBuffer(value) ? value.toString() : JSON.stringify(value)
 }
 
 /** What cannot be routed has no topic; it will be rejected by itself. */

@@ -1,0 +1,44 @@
+import { OutboxError, qualifiedName, type OutboxTable } from '@outboxkit/core'
+import type { Lease, Source } from '@outboxkit/relay'
+import type { Database } from '../database/database.js'
+
+/** In the details of the error with which a relay of dev ends instead of taking events of another relay. */
+export const servedByAnother = 'served by another relay'
+
+/**
+ * The source, made safe for development. A relay notes in the lease row which server it reads (`fingerprint`); a row
+ * with a note says that somebody publishes from here for real. Under the lease, so that nobody can come in between,
+ * dev refuses to go on where there is one, and takes away its own, so that the next dev may go on.
+ *
+ * `force`: a person has said that events may leave.
+ */
+export function devSource(
+  source: Source,
+  { database, table, force }: { database: Database; table: OutboxTable; force: boolean },
+): Source {
+  const name = qualifiedName(table, database.dialect, 'lease')
+  const open = async (lease: Lease): Promise<void> => {
+    const [row] = await database.query(`select fingerprint from ${name} where id = 1`)
+    const before = row?.['fingerprint']
+    if (before != null && !force)
+      throw new OutboxError('OUTBOX_SOURCE_UNSUPPORTED', 'A relay has published from this outbox.', {
+        details: { reason: servedByAnother },
+      })
+    await source.open(lease)
+    if (before == null)
+      await database.query(
+        database.dialect === 'postgres'
+          ? `update ${name} set fingerprint = null where id = 1 and epoch = $1`
+          : `update ${name} set fingerprint = null where id = 1 and epoch = ?`,
+        [lease.epoch],
+      )
+  }
+  // Sources keep private fields: every call has to reach the source itself.
+  return new Proxy(source, {
+    get(target, key) {
+      if (key === 'open') return open
+      const value: unknown = Reflect.get(target, key, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}

@@ -1,12 +1,13 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { OutboxError } from '@outboxkit/core'
 import type { CommandContext, GlobalFlags } from '../context.js'
-import { findDead, listDeadEvents, listDeadScopes } from '../operations/dead.js'
+import { findDead, listDeadEvents, listDeadScopes, requireId } from '../operations/dead.js'
 import type { DeadFilter, DeadKind, DeadRequest, ScopeCursor } from '../operations/dead.js'
 import { eventData, printEvent, printEvents, printNext, printScopes } from '../operations/dead-view.js'
 import { orderProblem, requestDead, type DeadOrder } from '../operations/dead-request.js'
 import { parseDuration } from '../operations/duration.js'
 import { eachOutbox } from '../operations/each-outbox.js'
+import { withUsage } from '../operations/usage.js'
 
 interface FilterFlags extends GlobalFlags, DeadFilter {}
 
@@ -49,17 +50,19 @@ function listCommand(context: CommandContext): Command {
   return withFilters(command).action(async (_, command: Command) => {
     const flags = command.optsWithGlobals<ListFlags>()
     const output = context.output(flags)
+    const { limit, after } = flags
+    const filter = filterOf(flags)
+    const single = flags.events === true || flags.scope !== undefined
+    const cursor = withUsage(command, () => (single ? { position: toPosition(after) } : toScopeCursor(after)))
     await eachOutbox(context, flags, async ({ name, table }, database) => {
-      const { limit, after } = flags
-      const filter = filterOf(flags)
-      if (flags.events === true || flags.scope !== undefined) {
-        const page = await listDeadEvents(database, table, { filter, limit, after: toPosition(after) })
+      if ('position' in cursor) {
+        const page = await listDeadEvents(database, table, { filter, limit, after: cursor.position })
         printEvents(output, page.items)
         printNext(output, page, String)
         output.data({ outbox: name, events: page.items, next: page.next ?? null })
         return
       }
-      const page = await listDeadScopes(database, table, { filter, limit, ...toScopeCursor(after) })
+      const page = await listDeadScopes(database, table, { filter, limit, ...cursor })
       if (page.items.length === 0) output.line(`${name}: nothing is held.`)
       else printScopes(output, page.items)
       printNext(output, page, cursorText)
@@ -79,6 +82,7 @@ function showCommand(context: CommandContext): Command {
     .option('--full', 'all of the payload')
     .action(async (id: string, _, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags & { readonly full?: boolean }>()
+      withUsage(command, () => requireId(id))
       const output = context.output(flags)
       const found = await eachOutbox(context, flags, async ({ name, table }, database) => {
         const events = await findDead(database, table, id)
@@ -111,10 +115,13 @@ function requestCommand(context: CommandContext, request: DeadRequest, descripti
       filter: filterOf(flags),
       all: flags.all === true,
       yes: flags.yes === true,
-      waitMs: typeof flags.wait === 'string' ? parseDuration('--wait', flags.wait) : undefined,
+      waitMs: withUsage(command, () =>
+        typeof flags.wait === 'string' ? parseDuration('--wait', flags.wait) : undefined,
+      ),
     }
     const problem = orderProblem(order)
     if (problem !== undefined) command.error(`error: ${problem}`)
+    withUsage(command, () => ids.forEach(requireId))
     await requestDead(context, flags, order)
   })
 }

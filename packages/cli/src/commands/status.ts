@@ -2,8 +2,10 @@ import { Command, Option } from 'commander'
 import { OutboxError } from '@outboxkit/core'
 import type { CommandContext, GlobalFlags } from '../context.js'
 import { parseDuration } from '../operations/duration.js'
+import { pause } from '../operations/pause.js'
 import { isOlderThan, StatusReader } from '../operations/status.js'
 import { printStatus, statusData, watchHead, watchLine } from '../operations/status-view.js'
+import { withUsage } from '../operations/usage.js'
 
 interface StatusFlags extends GlobalFlags {
   readonly failAbove?: string
@@ -18,9 +20,11 @@ export function statusCommand(context: CommandContext): Command {
     .addOption(new Option('--watch [interval]', 'look again and again (2s)').preset('2s'))
     .action(async (_, command: Command) => {
       const flags = command.optsWithGlobals<StatusFlags>()
-      const failAboveMs =
-        flags.failAbove === undefined ? Infinity : parseDuration('--fail-above', flags.failAbove)
-      const intervalMs = typeof flags.watch === 'string' ? toInterval(flags.watch) : undefined
+      const { failAbove, watch } = flags
+      const { failAboveMs, intervalMs } = withUsage(command, () => ({
+        failAboveMs: failAbove === undefined ? Infinity : parseDuration('--fail-above', failAbove),
+        intervalMs: typeof watch === 'string' ? toInterval(watch) : undefined,
+      }))
       const outboxes = context.selectOutboxes(await context.loadConfig(flags), flags)
       const output = context.output(flags)
       const reader = new StatusReader(outboxes)
@@ -35,7 +39,9 @@ export function statusCommand(context: CommandContext): Command {
           for (const status of found) output.data(statusData(status))
           const isBad = found.some((status) => 'error' in status || isOlderThan(status, failAboveMs))
           context.setExitCode(isBad ? 1 : 0)
-          if (intervalMs === undefined || (await isAborted(context.signal, intervalMs))) return
+          if (intervalMs === undefined) return
+          await pause(intervalMs, context.signal)
+          if (context.signal.aborted) return
         }
       } finally {
         await reader.close()
@@ -47,20 +53,4 @@ function toInterval(text: string): number {
   const ms = parseDuration('--watch', text)
   if (ms >= 100) return ms
   throw new OutboxError('OUTBOX_OPTION_INVALID', '--watch must be 100ms or more.')
-}
-
-/** Waits; true as soon as the signal says that it is over. */
-function isAborted(signal: AbortSignal, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve(true)
-    const abort = (): void => {
-      clearTimeout(timer)
-      resolve(true)
-    }
-    const timer = setTimeout(() => {
-      signal.removeEventListener('abort', abort)
-      resolve(false)
-    }, ms)
-    signal.addEventListener('abort', abort, { once: true })
-  })
 }

@@ -1,4 +1,10 @@
-import { OutboxError, qualifiedName, type OutboxTable, type SqlStatement } from '@outboxkit/core'
+import {
+  OutboxError,
+  qualifiedName,
+  type Dialect,
+  type OutboxTable,
+  type SqlStatement,
+} from '@outboxkit/core'
 import type { Database, Row } from '../database/database.js'
 import {
   contentColumns,
@@ -152,7 +158,7 @@ export async function findDead(
   const rows = await run(
     database,
     sql`select ${heldColumns(database)}, ${contentColumns(table, database.dialect, 'h')}
-      from ${heldName(database, table)} h where ${identified(database, id)} order by h.position`,
+      from ${heldName(database, table)} h where ${identified(database.dialect, id)} order by h.position`,
   )
   return rows.map((row) => ({
     ...toDeadEvent(row),
@@ -170,7 +176,7 @@ export async function findDeadRows(
   const rows = await run(
     database,
     sql`select ${heldColumns(database)} from ${heldName(database, table)} h
-      where ${identified(database, id)} order by h.position`,
+      where ${identified(database.dialect, id)} order by h.position`,
   )
   return rows.map(toDeadEvent)
 }
@@ -216,8 +222,13 @@ export function conditions(filter: DeadFilter, alias: string): readonly (SqlStat
   })
 }
 
+/** Throws `OUTBOX_OPTION_INVALID` for what is neither an event id nor a position. */
+export function requireId(id: string): void {
+  identified('postgres', id)
+}
+
 /** A row by event id or by position. */
-function identified({ dialect }: Database, id: string): SqlStatement {
+function identified(dialect: Dialect, id: string): SqlStatement {
   if (/^\d{1,16}$/.test(id) && Number.isSafeInteger(Number(id)))
     return sql`h.position = ${raw(String(Number(id)))}`
   const uuid = id.trim().toLowerCase()

@@ -59,3 +59,7 @@ export function explained(error: unknown, { table, database: { dialect }, name }
     { details: error.details },
   )
 }
+
+export function isMissingTable({ code, details }: OutboxError): boolean {
+  return code === 'OUTBOX_DATABASE_FAILED' && missing.includes(details['code'])
+}

@@ -3,6 +3,7 @@ import type { Database, Query } from '../database/database.js'
 import { conditions, countUpTo, findDeadRows, heldName, positionList, readByPosition } from './dead.js'
 import type { DeadEvent, DeadFilter, DeadRequest } from './dead.js'
 import { toPosition } from './event-row.js'
+import { pause } from './pause.js'
 import { allOf, raw, run, sql } from './statement.js'
 
 // Rows in one transaction: the relay waits for none of them for long.
@@ -113,7 +114,7 @@ export async function awaitRequests(
     const ends = await lookAt(database, table, events)
     const isOver = performance.now() >= until || signal?.aborted === true
     if (isOver || ends.every(({ outcome }) => outcome !== 'waiting')) return ends
-    await new Promise((resolve) => setTimeout(resolve, pollMs))
+    await pause(pollMs, signal)
   }
 }
 
@@ -134,7 +135,7 @@ export async function awaitFilter(
     const isOver = performance.now() >= until || signal?.aborted === true
     if (isOver || waiting === 0)
       return { waiting, held: await countUpTo(database, table, filter, countAtMost) }
-    await new Promise((resolve) => setTimeout(resolve, pollMs))
+    await pause(pollMs, signal)
   }
 }
 

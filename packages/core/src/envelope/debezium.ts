@@ -38,7 +38,8 @@ const columns: Readonly<Record<DebeziumColumn, Read>> = {
 /**
  * Byte for byte what Debezium's outbox event router writes with String converters and
  * `extended.headers.enabled=false`: key and payload as stored, a null payload as a null value, the header `id`.
- * The event's own headers are not sent, because Debezium does not send them.
+ * The event's own headers are not sent, because Debezium does not send them; `outbox-replay` is, which marks what
+ * `outboxkit replay` sends again.
  *
  * Throws `OUTBOX_OPTION_INVALID` for an unknown option or column.
  */
@@ -64,12 +65,17 @@ export function debezium(options: DebeziumOptions = {}): Envelope {
     name: 'debezium',
     toMessage(event) {
       checkEvent(event)
-      // Not sent, but a row that cannot be decoded is rejected whatever the envelope is.
-      ownHeaders(event)
+      // The application's are not sent, but a row that cannot be decoded is rejected whatever the envelope is. What
+      // begins with outbox- is ours: no application can emit it, and it says that an event is sent again.
+      const ours = ownHeaders(event).filter(([name]) => /^outbox-/i.test(name))
       return {
         key: event.aggregateId,
         value: event.payload,
-        headers: [['id', event.id], ...placed.map(([header, read]) => [header, read(event, time)] as const)],
+        headers: [
+          ['id', event.id],
+          ...placed.map(([header, read]) => [header, read(event, time)] as const),
+          ...ours,
+        ],
       }
     },
   }

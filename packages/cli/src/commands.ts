@@ -17,14 +17,39 @@ export const commands: readonly CommandEntry[] = [
     load: async () => (await import('./commands/init.js')).initCommand,
   },
   {
+    name: 'dev',
+    summary: 'see events as they appear, without Kafka',
+    load: async () => (await import('./commands/dev.js')).devCommand,
+  },
+  {
+    name: 'generate',
+    summary: 'write the next migration of the tables, or the GRANTs of the roles',
+    load: async () => (await import('./commands/generate.js')).generateCommand,
+  },
+  {
+    name: 'migrate',
+    summary: 'apply the SQL files that generate --tool sql has written',
+    load: async () => (await import('./commands/migrate.js')).migrateCommand,
+  },
+  {
     name: 'relay',
     summary: 'publish events to Kafka: the worker',
     load: async () => (await import('./commands/relay.js')).relayCommand,
   },
   {
+    name: 'status',
+    summary: 'what is not published yet, who publishes it, what is held',
+    load: async () => (await import('./commands/status.js')).statusCommand,
+  },
+  {
     name: 'dead',
     summary: 'list, show, retry or discard events that wait out of line',
     load: async () => (await import('./commands/dead.js')).deadCommand,
+  },
+  {
+    name: 'replay',
+    summary: 'send archived events again',
+    load: async () => (await import('./commands/replay.js')).replayCommand,
   },
   {
     name: 'doctor',

@@ -21,3 +21,59 @@ export { diagnose, type DoctorOptions } from './doctor/doctor.js'
 export { checks, type CheckId } from './doctor/checks.js'
 export type { Finding, Severity } from './doctor/finding.js'
 export type { DoctorLimits } from './doctor/limits.js'
+export { folderProject, type FolderProjectOptions } from './migrations/folder-project.js'
+export { generateMigration, type Generated, type GenerateRequest } from './migrations/generate.js'
+export type {
+  MigrationGenerator,
+  MigrationProject,
+  MigrationStep,
+  Plan,
+  PlannedFile,
+} from './migrations/generator.js'
+export { knexGenerator } from './migrations/knex/generator.js'
+export { sqlGenerator } from './migrations/sql/generator.js'
+export { readSqlMigrations, type SqlMigration } from './migrations/sql/files.js'
+export {
+  baseline,
+  migrate,
+  pendingMigrations,
+  revert,
+  type MigratedFile,
+  type MigrateRequest,
+} from './migrations/sql/migrate.js'
+export { writePlan } from './migrations/write-plan.js'
+export { roleGrants, type RoleGrants, type RoleNames } from './migrations/roles.js'
+
+export {
+  countUpTo as countDead,
+  findDead,
+  listDeadEvents,
+  listDeadScopes,
+  type DeadEvent,
+  type DeadEventInFull,
+  type DeadFilter,
+  type DeadKind,
+  type DeadRequest,
+  type DeadScope,
+  type Page,
+} from './operations/dead.js'
+export {
+  awaitRequests,
+  requestByFilter,
+  requestByIds,
+  type Asked,
+  type AskedByIds,
+  type DeadEnd,
+} from './operations/requests.js'
+export { isOlderThan, readStatus, type OutboxStatus } from './operations/status.js'
+export type { ArchiveCursor, ArchiveSelection } from './operations/archive.js'
+export {
+  planReplay,
+  replay,
+  replayHeader,
+  type ReplayOptions,
+  type ReplayPlan,
+  type ReplayProgress,
+  type ReplayResult,
+  type ReplaySelection,
+} from './operations/replay.js'

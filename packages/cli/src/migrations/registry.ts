@@ -9,6 +9,4 @@ const loaders: Readonly<Record<MigrationTool, () => Promise<MigrationGenerator>>
   sql: async () => (await import('./sql/generator.js')).sqlGenerator,
 }
 
-export const migrationTools = Object.keys(loaders) as MigrationTool[]
-
 export const migrationGenerator = (tool: MigrationTool): Promise<MigrationGenerator> => loaders[tool]()

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { OutboxError, type OutboxTable } from '@outboxkit/core'
 import type { Database, Query } from '../../database/database.js'
 
@@ -22,11 +23,9 @@ export async function withMysqlLock<T>(
   work: () => Promise<T>,
 ): Promise<T> {
   // A lock is the server's, not the database's; its name may have 64 characters.
-  const [row] = await query("select sha1(concat(coalesce(?, database()), '/', ?)) as hash", [
-    table.schema ?? null,
-    nameOf(table),
-  ])
-  const name = `outboxkit:${String(row?.['hash'])}`
+  const [row] = await query('select database() as current')
+  const place = `${String(row?.['current'])} ${nameOf(table)}`
+  const name = `outboxkit:${createHash('sha256').update(place).digest('hex').slice(0, 40)}`
   const [lock] = await query('select get_lock(?, ?) as mine', [name, Math.ceil(waitMs / 1_000)])
   if (Number(lock?.['mine']) !== 1)
     throw new OutboxError(

@@ -41,6 +41,14 @@ export async function pendingMigrations(request: MigrateRequest): Promise<readon
   return files.filter(({ name }) => applied.get(name)?.state !== 'applied')
 }
 
+/** Migrations that have been applied, or begun, in order. */
+export async function appliedMigrations(request: MigrateRequest): Promise<readonly SqlMigration[]> {
+  const { database, table, files } = request
+  const applied = await readApplied(database.query, database.dialect, table)
+  checkHistory(applied, files)
+  return files.filter(({ name }) => applied.has(name))
+}
+
 /**
  * Applies what is pending. Safe to run by two processes at once: the second waits, and finds nothing to do.
  *
@@ -65,12 +73,10 @@ export async function migrate(request: MigrateRequest): Promise<readonly Migrate
 
 /** Takes back the last `count` migrations, newest first. Rejects as {@link migrate}; what has no way back is not begun. */
 export async function revert(request: MigrateRequest, count: number): Promise<readonly MigratedFile[]> {
-  const { database, table, files } = request
+  const { database, table } = request
   return explained(request, async () => {
     await refuseNewer(database, table)
-    const applied = await readApplied(database.query, database.dialect, table)
-    checkHistory(applied, files)
-    const last = files.filter(({ name }) => applied.has(name)).slice(-count)
+    const last = (await appliedMigrations(request)).slice(-count)
     for (const { name, down } of last)
       if (down === undefined)
         throw new OutboxError('OUTBOX_MIGRATION_FAILED', `There is no ${name}.down.sql. Nothing was changed.`)

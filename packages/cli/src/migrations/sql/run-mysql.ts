@@ -12,8 +12,8 @@ import { createVersionTable, forget, note, readApplied } from './version-table.j
 const doneAlready: readonly unknown[] = [1050, 1060, 1061, 1091]
 
 const lockWaitTimeout = 1205
-const tableWaitS = 3
-const tries = 10
+const tableWaitS = 1
+const tries = 20
 const pauseMs = 500
 
 /** Goes on where an interrupted run has stopped. `undefined`: another process has done it. */

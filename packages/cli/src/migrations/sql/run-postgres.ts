@@ -8,8 +8,8 @@ import { createVersionTable, forget, note, readApplied } from './version-table.j
 
 // A change of a table waits for the transactions that use it, and every insert waits behind the change: so it waits
 // shortly, and tries again.
-const tableWaitMs = 3_000
-const tries = 10
+const tableWaitMs = 1_000
+const tries = 20
 const pauseMs = 500
 const lockNotAvailable = '55P03'
 

@@ -26,7 +26,12 @@ export async function readApplied(
   const target = versionTable(dialect, table)
   const [there] =
     dialect === 'postgres'
-      ? await query('select 1 as there where to_regclass($1) is not null', [target])
+      ? // Read from the catalogue's rows: to_regclass() may answer from what this session knew before it waited for the lock.
+        await query(
+          `select 1 as there from pg_class c join pg_namespace n on n.oid = c.relnamespace
+where c.relname = $2 and n.nspname = any(case when $1::text is null then current_schemas(false)::text[] else array[$1::text] end)`,
+          [table.schema ?? null, `${table.name}_migrations`],
+        )
       : await query(
           'select 1 as there from information_schema.tables where table_schema = coalesce(?, database()) and table_name = ?',
           [table.schema ?? null, `${table.name}_migrations`],

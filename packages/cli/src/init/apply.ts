@@ -133,8 +133,14 @@ function realPath(path: string): string {
   }
 }
 
+/** True also for a link that leads nowhere. */
 function isThere(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  try {
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  } catch (error) {
+    if (codeOf(error) === 'ENOTDIR') return false
+    throw error
+  }
 }
 
 function failure({ path, mode }: FileChange, why: string): OutboxError {

@@ -52,7 +52,8 @@ export function configText(files: ProjectFiles, path: string, choice: Choice): s
   if (extname(path) === '.json')
     return `${JSON.stringify({ ...(table === undefined ? {} : { table }), kafka: { brokers: ['localhost:9092'] }, migrations }, null, 2)}\n`
   const neighbour = choice.candidate?.configFile
-  const style = codeStyle(neighbour === undefined ? '' : (files.read(neighbour) ?? ''))
+  const isCode = neighbour !== undefined && !neighbour.endsWith('.json')
+  const style = codeStyle(isCode ? (files.read(neighbour) ?? '') : '')
   const { q, end } = style
   const variable = /^[A-Za-z_$][\w$]*$/.test(choice.urlVariable)
     ? `.${choice.urlVariable}`

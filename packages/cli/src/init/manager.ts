@@ -26,7 +26,8 @@ export function withManager(manager: PackageManager, text: string): string {
 /** The ORM's commands in a text, with what they need to find their files. */
 export function withFlags(text: string, flags: readonly string[]): string {
   if (flags.length === 0) return text
-  const command = /\b(prisma (?:migrate (?:dev|deploy)|db push|generate)|drizzle-kit \w+|knex migrate:\w+)/g
+  const command =
+    /\bnpx (prisma (?:migrate (?:dev|deploy)|db (?:push|execute)|generate)|drizzle-kit \w+|knex migrate:\w+)/g
   return text.replaceAll(command, (found) => [found, ...flags.map(shellWord)].join(' '))
 }
 

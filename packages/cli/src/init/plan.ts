@@ -63,7 +63,7 @@ function planMigration(choice: Choice, { files, generator, now, options }: PlanC
     dialect: dialectOf(choice.database),
     schema,
     out,
-    extension: candidate?.extension,
+    extension: candidate?.extension ?? (style.isTypeScript ? 'ts' : undefined),
     now,
   })
   for (const path of [project.schema, project.out])

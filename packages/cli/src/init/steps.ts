@@ -1,7 +1,7 @@
 import { relative, sep } from 'node:path'
 import type { Project } from '../project/detect.js'
 import type { ProjectFiles } from '../project/files.js'
-import { findHandle } from '../project/handle.js'
+import { findHandle, type Handle } from '../project/handle.js'
 import type { Orm } from '../project/names.js'
 import type { Choice } from './choose.js'
 import { installCommand, shellWord, withFlags, withManager } from './manager.js'
@@ -39,7 +39,7 @@ export function nextSteps(choice: Choice, context: StepContext): readonly Step[]
     ...(next.length === 0
       ? []
       : [{ title: 'Migrate', lines: next.map((line) => withManager(manager, withFlags(line, flags))) }]),
-    ...(tool === 'sql' ? [insertStep(choice, context)] : [wrapStep(tool, choice, context), emitStep(tool)]),
+    ...(tool === 'sql' ? [insertStep(choice, context)] : handleSteps(tool, choice, context)),
     { title: 'See the event appear, without Kafka', lines: [withManager(manager, 'npx outboxkit dev')] },
   ]
 }
@@ -50,51 +50,74 @@ const usual: Readonly<Record<Orm, string>> = {
   knex: 'knex({ … })',
 }
 
-function wrapStep(orm: Orm, { style }: Choice, { files, cwd, table }: StepContext): Step {
-  const handle = findHandle(files, style.folder, orm)
+function handleSteps(orm: Orm, choice: Choice, context: StepContext): readonly Step[] {
+  const handle = findHandle(context.files, choice.style.folder, orm)
+  return [wrapStep(orm, choice, context, handle), emitStep(orm, choice, handle?.name ?? 'db')]
+}
+
+function wrapStep(
+  orm: Orm,
+  { style }: Choice,
+  { cwd, table }: StepContext,
+  handle: Handle | undefined,
+): Step {
   const where =
     handle === undefined ? '' : ` (${relative(cwd, handle.file).split(sep).join('/')}:${handle.line})`
   const module = `@outboxkit/${orm}`
-  const names = Object.entries(table).filter(([, value]) => value !== undefined)
-  const options =
-    names.length === 0
-      ? ''
-      : `, { table: { ${names.map(([key, value]) => `${key}: ${JSON.stringify(value).replaceAll('"', "'")}`).join(', ')} } }`
+  const values = Object.entries(table).flatMap(([key, value]) =>
+    value === undefined ? [] : [`${key}: ${quoted(value)}`],
+  )
+  const options = values.length === 0 ? '' : `, { table: { ${values.join(', ')} } }`
   return {
     title: `Wrap the handle${where}`,
     lines: [
       style.isModule || style.isTypeScript
         ? `import { withOutbox } from '${module}'`
         : `const { withOutbox } = require('${module}')`,
-      `const db = withOutbox(${handle?.expression ?? usual[orm]}${options})`,
+      `${handle?.declaration ?? 'const db = '}withOutbox(${handle?.expression ?? usual[orm]}${options})`,
     ],
   }
 }
 
-const transactions: Readonly<Record<Orm, readonly [begin: string, write: string, handle: string]>> = {
-  prisma: ['db.$transaction(async (tx) => {', 'const order = await tx.order.create({ data })', 'tx'],
-  drizzle: [
-    'db.transaction(async (tx) => {',
-    'const [order] = await tx.insert(orders).values(data).returning()',
-    'tx',
-  ],
-  knex: [
-    'db.transaction(async (trx) => {',
-    "const [order] = await trx('orders').insert(data).returning('*')",
-    'trx',
-  ],
-}
+const quoted = (text: string): string => `'${JSON.stringify(text).slice(1, -1).replaceAll("'", "\\'")}'`
 
-function emitStep(orm: Orm): Step {
-  const [begin, write, handle] = transactions[orm]
+function emitStep(orm: Orm, { database }: Choice, db: string): Step {
+  const { begin, handle, write, id } = transactions(orm, database === 'postgres')
+  const event = `{ aggregateType: 'order', aggregateId: ${id}, type: 'order.placed', payload: { total: 12 } }`
   return {
     title: 'Emit, in the transaction that writes your rows',
     lines: [
-      `await ${begin}`,
+      `await ${db}.${begin}(async (${handle}) => {`,
       `  ${write}`,
-      `  await ${handle}.emit({ aggregateType: 'order', aggregateId: order.id, type: 'order.placed', payload: { total: order.total } })`,
+      `  await ${handle}.emit(${event})`,
       '})',
     ],
+  }
+}
+
+/** MySQL does not give back the rows that it has written. */
+function transactions(orm: Orm, returning: boolean) {
+  if (orm === 'prisma')
+    return {
+      begin: '$transaction',
+      handle: 'tx',
+      write: 'const order = await tx.order.create({ data })',
+      id: 'order.id',
+    }
+  if (orm === 'drizzle')
+    return {
+      begin: 'transaction',
+      handle: 'tx',
+      write: `const [order] = await tx.insert(orders).values(data).${returning ? 'returning()' : '$returningId()'}`,
+      id: 'order.id',
+    }
+  return {
+    begin: 'transaction',
+    handle: 'trx',
+    write: returning
+      ? "const [order] = await trx('orders').insert(data).returning('*')"
+      : "const [id] = await trx('orders').insert(data)",
+    id: returning ? 'order.id' : 'id',
   }
 }
 

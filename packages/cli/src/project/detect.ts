@@ -61,10 +61,13 @@ async function findCandidates(
   folder: string,
   members: readonly string[],
 ): Promise<readonly Candidate[]> {
+  const { files, schema } = options
+  // A schema that is named belongs to its own package.
+  if (schema !== undefined) return candidatesIn(options, [packageFolder(files, dirname(schema)) ?? folder])
   const own = await candidatesIn(options, [folder])
   if (own.some(isFile)) return own
   const others = members.filter((member) => member !== folder)
-  const below = others.length > 0 ? others : foldersBelow(options.files, folder)
+  const below = others.length > 0 ? others : foldersBelow(files, folder)
   const elsewhere = await candidatesIn(options, below)
   if (elsewhere.some(isFile)) return elsewhere.filter(isFile)
   return own.length > 0 ? own : elsewhere
@@ -82,10 +85,18 @@ async function candidatesIn(
     for (const orm of Object.keys(finders) as Orm[]) {
       if (options.orm !== undefined && options.orm !== orm) continue
       const candidate = await finders[orm](searchIn(options, place))
-      if (candidate !== undefined) candidates.push(candidate)
+      if (candidate !== undefined && !candidates.some((other) => isSame(candidate, other)))
+        candidates.push(candidate)
     }
   return candidates
 }
+
+/** prisma/schema.prisma is also schema.prisma in the folder prisma. */
+const isSame = (one: Candidate, other: Candidate): boolean =>
+  one.orm === other.orm &&
+  (one.configFile ?? one.schema) !== undefined &&
+  one.configFile === other.configFile &&
+  one.schema === other.schema
 
 function searchIn({ files, environment, evaluate, schema }: DetectOptions, place: string): Search {
   const folder = packageFolder(files, place) ?? place

@@ -10,6 +10,10 @@ export interface Handle {
   readonly line: number
   /** The expression, on one line; `undefined` when it spans several. */
   readonly expression: string | undefined
+  /** What stands before it, if that is the declaration of a variable: `export const db = `. */
+  readonly declaration: string | undefined
+  /** The variable's name. */
+  readonly name: string | undefined
 }
 
 const makes: Readonly<Record<Orm, RegExp>> = {
@@ -38,8 +42,12 @@ export function findHandle(files: ProjectFiles, folder: string, orm: Orm): Handl
     const code = withoutComments(text)
     const found = makes[orm].exec(code)
     if (found === null || /\bwithOutbox\b/.test(code)) continue
-    const line = code.slice(0, found.index).split('\n').length
-    return { file: path, line, expression: expressionAt(code, found.index) }
+    const before = code.slice(0, found.index).split('\n')
+    const [declaration, name] =
+      /^\s*((?:export\s+)?(?:const|let|var)\s+([\w$]+)\s*(?::[^=]+)?=\s*)$/
+        .exec(before.at(-1) ?? '')
+        ?.slice(1) ?? []
+    return { file: path, line: before.length, expression: expressionAt(code, found.index), declaration, name }
   }
   return undefined
 }

@@ -173,8 +173,11 @@ class Reader {
     this.#at += 1
     while (this.#at < this.#code.length && this.#match(/\s*\}/y)[0] === undefined) {
       const entry = this.#entry()
-      if (entry === undefined) open = true
-      else entries.set(...entry)
+      if (entry === undefined) {
+        // It may say something else about every key before it.
+        open = true
+        entries.clear()
+      } else entries.set(...entry)
       this.#match(/\s*,/y)
     }
     return { kind: 'object', entries, open }

@@ -1,5 +1,5 @@
 import { posix } from 'node:path'
-import { OutboxError, quoteIdentifier } from '@outboxkit/core'
+import { OutboxError, type OutboxSchema } from '@outboxkit/core'
 import type {
   FoundSchema,
   MigrationGenerator,
@@ -9,6 +9,7 @@ import type {
   PlannedFile,
 } from '../generator.js'
 import { foundInTexts, markOf } from '../mark.js'
+import { stepName, timestampAfter, upStatements } from '../statements.js'
 import { prismaModels, type PrismaModel } from './models.js'
 import { findPrisma, modelSchema, type PrismaPlace } from './place.js'
 import { appended, changeModel, modelBlocks, renderModel, type ModelBlock } from './schema-text.js'
@@ -31,7 +32,7 @@ export const prismaGenerator: MigrationGenerator = {
     const migration = migrationOf(project, place, step)
     const hasMigrations = migrationNames(project, place.migrations).length > 0
     return {
-      files: [...modelFiles(project, place, step), migration],
+      files: [...modelFiles(project, place, step.from, step.to), migration],
       next: [
         'npx prisma migrate dev (applies the migration; in production: npx prisma migrate deploy)',
         'npx prisma generate',
@@ -42,6 +43,12 @@ export const prismaGenerator: MigrationGenerator = {
             ]),
       ],
     }
+  },
+
+  /** Models that are not there, while the tables are: made without Prisma, or taken out of the schema. */
+  remaining(project, wanted): Plan {
+    const files = modelFiles(project, findPrisma(project), wanted, wanted)
+    return { files, next: files.length === 0 ? [] : ['npx prisma generate'] }
   },
 }
 
@@ -55,65 +62,44 @@ const sqlOf = (project: MigrationProject, folder: string, name: string): string 
   project.read(posix.join(folder, name, 'migration.sql')) ?? ''
 
 function migrationOf(project: MigrationProject, place: PrismaPlace, step: MigrationStep): PlannedFile {
-  const { to, change } = step
   const names = migrationNames(project, place.migrations)
-  const texts = names.map((name) => sqlOf(project, place.migrations, name))
-  const statements = [...createSchema(to.table.schema, texts), ...change.up]
-  const name = `${timestampAfter(names, project.now)}_${step.from === undefined ? to.table.name : `${to.table.name}_upgrade`}`
+  const name = `${timestampAfter(names, project.now)}_${stepName(step)}`
   return {
-    path: posix.join(place.migrations, name.replaceAll(/[^\w-]/g, '_'), 'migration.sql'),
+    path: posix.join(place.migrations, name, 'migration.sql'),
     mode: 'create',
     content: [
-      '-- The tables of Outboxkit, with what the models in the Prisma schema cannot say. Do not edit once applied.',
-      `-- ${markOf(to)}`,
+      '-- Written by outboxkit generate, with what models cannot say. Do not edit once it has been applied.',
+      `-- ${markOf(step.to)}`,
       '',
-      ...statements.flatMap((statement) => [`${statement};`, '']),
+      ...upStatements(project.dialect, step).flatMap((statement) => [`${statement};`, '']),
     ].join('\n'),
   }
 }
 
-/** The schema itself, unless an earlier migration makes it: in the shadow database there is only what migrations make. */
-function createSchema(schema: string | undefined, texts: readonly string[]): string[] {
-  if (schema === undefined || schema === 'public') return []
-  const name = schema.replaceAll(/[^\w]/g, '.')
-  const made = new RegExp(String.raw`create\s+schema\s+(if\s+not\s+exists\s+)?"?${name}"?`, 'i')
-  return texts.some((text) => made.test(text))
-    ? []
-    : [`create schema if not exists ${quoteIdentifier('postgres', schema)}`]
-}
-
-/** Prisma applies migrations in the order of their names. */
-function timestampAfter(names: readonly string[], now: Date): string {
-  const last = Math.max(0, ...names.map((name) => momentOf(name) ?? 0))
-  const moment = new Date(Math.max(now.getTime(), last + 1000))
-  return moment.toISOString().replaceAll(/\D/g, '').slice(0, 14)
-}
-
-function momentOf(name: string): number | undefined {
-  const [, year, month, day, hour, minute, second] = /^(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)/.exec(name) ?? []
-  if (year === undefined) return undefined
-  return Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
-}
-
 /** New models at the end of the schema; those that are there get what is missing. */
-function modelFiles(project: MigrationProject, place: PrismaPlace, step: MigrationStep): PlannedFile[] {
-  const inSchema = modelSchema(place, project.dialect, step.to.table)
-  const before = step.from === undefined ? [] : prismaModels(project.dialect, step.from, inSchema)
+function modelFiles(
+  project: MigrationProject,
+  place: PrismaPlace,
+  from: FoundSchema,
+  to: OutboxSchema,
+): PlannedFile[] {
+  const inSchema = modelSchema(place, project.dialect, to.table)
+  const before = from === undefined ? [] : prismaModels(project.dialect, from, inSchema)
   const edited = new Map<string, string>()
   const added: PrismaModel[] = []
-  for (const model of prismaModels(project.dialect, step.to, inSchema)) {
+  for (const model of prismaModels(project.dialect, to, inSchema)) {
     const there = findModel(place, edited, model)
     if (there === undefined) {
       refuseTaken(place, model)
       added.push(model)
       continue
     }
-    const from = before.find(({ table }) => table === model.table) ?? model
-    const text = changeModel(there.text, there.block, from, model)
+    const known = before.find(({ table }) => table === model.table) ?? model
+    const text = changeModel(there.text, there.block, known, model)
     if (text !== there.text) edited.set(there.path, text)
   }
   const edits = [...edited].map(([path, content]): PlannedFile => ({ path, content, mode: 'edit' }))
-  return added.length === 0 ? edits : withAdded(place, edits, added, step.to.table.name)
+  return added.length === 0 ? edits : withAdded(place, edits, added, to.table.name)
 }
 
 interface Found {

@@ -1,10 +1,14 @@
 import {
-  resolveTable,
-  tableDefinition,
+  resolveSchema,
+  schemaTable,
+  schemaTables,
   tableName,
   type Column,
-  type TableKind,
-  type TableOptions,
+  type OptionalPart,
+  type OutboxSchema,
+  type PayloadType,
+  type SchemaOptions,
+  type TableDefinition,
 } from '@outboxkit/core'
 import { sql } from 'drizzle-orm'
 import {
@@ -15,125 +19,93 @@ import {
   int,
   mysqlSchema,
   mysqlTable,
+  primaryKey,
   smallint,
   uniqueIndex,
 } from 'drizzle-orm/mysql-core'
-import { propertyOf } from './property.js'
-
-// Written with what Drizzle's functions return, for the reason given in pg-table-types.ts.
-type NotNull<Builder extends { notNull(): unknown }> = ReturnType<Builder['notNull']>
-type Default<Builder extends { default(value: never): unknown }> = ReturnType<Builder['default']>
-type PrimaryKey<Builder extends { primaryKey(): unknown }> = ReturnType<Builder['primaryKey']>
-type Text = ReturnType<ReturnType<typeof customType<{ data: string; driverData: string }>>>
-type Moment = ReturnType<typeof datetime>
-type Integer = ReturnType<typeof int>
-
-// What stands inside `typeof` below is exported: a bundler of declarations would overlook it.
-type EventColumns = {
-  id: NotNull<Text>
-  aggregateType: NotNull<Text>
-  aggregateId: Text
-  type: NotNull<Text>
-  /** JSON text, exactly as it was written: MySQL's JSON type would change it. */
-  payload: Text
-  headers: Text
-  topic: Text
-  createdAt: Default<NotNull<Moment>>
-}
-
-export type MySqlOutboxColumns = EventColumns & {
-  position: ReturnType<PrimaryKey<Integer>['autoincrement']>
-}
-
-export type MySqlHeldColumns = EventColumns & {
-  position: PrimaryKey<Integer>
-  scopeKind: NotNull<Text>
-  scope: NotNull<Text>
-  code: NotNull<Text>
-  reason: NotNull<Text>
-  attempts: Default<NotNull<Integer>>
-  notBefore: Moment
-  heldAt: Default<NotNull<Moment>>
-  request: Text
-}
-
-export type MySqlLeaseColumns = {
-  id: PrimaryKey<Integer>
-  owner: Text
-  epoch: Default<NotNull<Integer>>
-  renewals: Default<NotNull<Integer>>
-  expiresAt: Moment
-  fingerprint: Text
-  logPosition: Text
-  suspicion: Text
-  schemaVersion: Default<NotNull<Integer>>
-}
-
-export type MySqlOutboxTable = ReturnType<typeof mysqlTable<string, MySqlOutboxColumns>>
-export type MySqlHeldTable = ReturnType<typeof mysqlTable<string, MySqlHeldColumns>>
-export type MySqlLeaseTable = ReturnType<typeof mysqlTable<string, MySqlLeaseColumns>>
-
-/** The tables of Outboxkit; the relay needs all of them. */
-export interface MySqlOutboxTables {
-  readonly outbox: MySqlOutboxTable
-  readonly outboxLease: MySqlLeaseTable
-  readonly outboxHeld: MySqlHeldTable
-}
-
-type JsonOptions = TableOptions & { readonly payload?: 'json' }
-
-/** The outbox table for MySQL and MariaDB as a Drizzle table. For migrations see {@link mysqlOutboxTables}. */
-export function mysqlOutboxTable(options?: JsonOptions): MySqlOutboxTable {
-  return tableOf('outbox', options) as MySqlOutboxTable
-}
+import type { MySqlInboxTable, MySqlOutboxTables } from './mysql-table-types.js'
+import { defaultOf, exportName, propertyOf, type Definitions } from './property.js'
 
 /**
  * All tables of Outboxkit for MySQL and MariaDB. Export them from your Drizzle schema, and drizzle-kit writes
  * the migration:
  *
  *     export const { outbox, outboxLease, outboxHeld } = mysqlOutboxTables()
+ *
+ * `with: ['archive', 'inbox']` adds `outboxArchive` and `outboxInbox`, `'deliver-at'` a column. drizzle-kit knows no
+ * character sets: they take a migration of their own, which `outboxkit generate` writes.
  */
-export function mysqlOutboxTables(options?: JsonOptions): MySqlOutboxTables {
-  return {
-    outbox: tableOf('outbox', options) as MySqlOutboxTable,
-    outboxLease: tableOf('lease', options) as MySqlLeaseTable,
-    outboxHeld: tableOf('held', options) as MySqlHeldTable,
-  }
+export function mysqlOutboxTables<Part extends OptionalPart = never, Payload extends PayloadType = 'json'>(
+  options?: Definitions<Part, Payload>,
+): MySqlOutboxTables<Payload, Part>
+export function mysqlOutboxTables(options?: SchemaOptions): unknown {
+  const schema = resolveSchema('mysql', options)
+  return Object.fromEntries(
+    schemaTables(schema).map((definition) => [exportName(definition.kind), tableOf(schema, definition)]),
+  )
 }
 
-function tableOf(kind: TableKind, options?: TableOptions): unknown {
-  const table = resolveTable(options)
-  const definition = tableDefinition(table, kind)
+/** The outbox table for MySQL and MariaDB as a Drizzle table. For migrations see {@link mysqlOutboxTables}. */
+export function mysqlOutboxTable<Part extends OptionalPart = never, Payload extends PayloadType = 'json'>(
+  options?: Definitions<Part, Payload>,
+): MySqlOutboxTables<Payload, Part>['outbox']
+export function mysqlOutboxTable(options?: SchemaOptions): unknown {
+  const schema = resolveSchema('mysql', options)
+  return tableOf(schema, schemaTable(schema, 'outbox'))
+}
+
+/** The inbox alone, for the database of a consumer that emits nothing; {@link mysqlOutboxTables} has it with the others. */
+export function mysqlInboxTable(
+  options: Pick<SchemaOptions, 'name' | 'schema' | 'idType'> = {},
+): MySqlInboxTable {
+  const schema = resolveSchema('mysql', { ...options, only: 'inbox' })
+  return tableOf(schema, schemaTable(schema, 'inbox')) as MySqlInboxTable
+}
+
+type AnyBuilder = ReturnType<typeof int>
+
+function tableOf({ table }: OutboxSchema, definition: TableDefinition): unknown {
+  const key = definition.primaryKey
   const columns = Object.fromEntries(
     definition.columns.map((column) => [
       propertyOf(column.name),
-      columnOf(column, definition.primaryKey.includes(column.name)),
+      columnOf(column, key.join() === column.name),
     ]),
   )
-  const name = tableName(table, kind)
+  const name = tableName(table, definition.kind)
   const create = (
     table.schema === undefined ? mysqlTable : mysqlSchema(table.schema).table
   ) as typeof mysqlTable
   return create(name, columns, (self) => {
-    const indexes = definition.indexes.map((entry) => {
-      const [first, ...rest] = entry.columns.map((column) => self[propertyOf(column)]) as [never, ...never[]]
-      const named = entry.unique ? uniqueIndex : index
-      return named(`${name}_${entry.suffix}`).on(first, ...rest)
-    })
+    const listed = (names: readonly string[]): [never, ...never[]] =>
+      names.map((column) => self[propertyOf(column)]) as [never, ...never[]]
+    // The name that drizzle-kit finds in a database again; from 1.0 on Drizzle takes none.
+    const named = { name: `${name}_${key.join('_')}`, columns: listed(key) }
+    const extras = [
+      ...(key.length > 1 ? [primaryKey(named as never)] : []),
+      ...definition.indexes.map((entry) =>
+        (entry.unique ? uniqueIndex : index)(`${name}_${entry.suffix}`).on(...listed(entry.columns)),
+      ),
+    ]
     // A list works from 0.36 on; its declarations still ask for an object.
-    return indexes as never
+    return extras as never
   })
 }
 
-function columnOf(column: Column, isPrimaryKey: boolean): Text {
-  // One static type for all builders: what differs is declared above, per table.
-  let builder = builderOf(column.name, column.type.mysql) as Text
-  if (isPrimaryKey) builder = builder.primaryKey() as Text
-  else if (!column.nullable) builder = builder.notNull() as Text
-  if (column.default !== undefined) builder = builder.default(sql.raw(column.default.mysql)) as Text
-  if (column.identity === true) return (builder as unknown as Integer).autoincrement() as never
+function columnOf(column: Column, isPrimaryKey: boolean): AnyBuilder {
+  // One static type for all builders: what differs is declared in mysql-table-types.ts, per table.
+  let builder = builderOf(column.name, column.type.mysql) as AnyBuilder
+  if (isPrimaryKey) builder = builder.primaryKey() as AnyBuilder
+  else if (!column.nullable) builder = builder.notNull() as AnyBuilder
+  if (column.default !== undefined) {
+    const value = defaultOf(column.default.mysql) ?? sql.raw(column.default.mysql)
+    builder = builder.default(value as number) as AnyBuilder
+  }
+  if (column.identity === true) return builder.autoincrement() as never
   return builder
 }
+
+const longblob = customType<{ data: Uint8Array; driverData: Uint8Array }>({ dataType: () => 'longblob' })
 
 function builderOf(name: string, type: string): unknown {
   switch (type) {
@@ -145,8 +117,12 @@ function builderOf(name: string, type: string): unknown {
       return smallint(name)
     case 'datetime(6)':
       return datetime(name, { fsp: 6 })
+    case 'longblob':
+      return longblob(name)
     default:
-      // Text with character set and collation, which Drizzle's own columns cannot say on every version.
-      return customType<{ data: string; driverData: string }>({ dataType: () => type })(name)
+      // Text. Not its character set: drizzle-kit does not read it back, and would change it at every push.
+      return customType<{ data: string; driverData: string }>({
+        dataType: () => type.replace(/ character set .*$/, ''),
+      })(name)
   }
 }

@@ -1,4 +1,3 @@
-import type { TableOptions } from '@outboxkit/core'
 import type { customType, integer, json, pgTable, timestamp, uuid } from 'drizzle-orm/pg-core'
 
 // The types are written with what Drizzle's functions return, because the classes behind them differ from
@@ -40,6 +39,18 @@ type HeldColumns<Payload> = EventColumns<Payload> & {
   request: Text
 }
 
+type ArchiveColumns<Payload> = EventColumns<Payload> & {
+  position: NotNull<Integer>
+  publishedAt: Default<NotNull<Moment>>
+  outcome: Default<NotNull<Text>>
+}
+
+type InboxColumns = {
+  consumer: NotNull<Text>
+  id: NotNull<ReturnType<typeof uuid>>
+  claimedAt: Default<NotNull<Moment>>
+}
+
 type LeaseColumns = {
   id: PrimaryKey<Integer>
   owner: Text
@@ -63,19 +74,25 @@ export type PgOutboxBytesTable = TableOf<OutboxColumns<Bytes>>
 export type PgHeldTable = TableOf<HeldColumns<Json>>
 export type PgHeldBytesTable = TableOf<HeldColumns<Bytes>>
 export type PgLeaseTable = TableOf<LeaseColumns>
+export type PgInboxTable = TableOf<InboxColumns>
 
-export type BytesOptions = TableOptions & { readonly payload: 'bytes' }
+type PayloadOf<Payload> = [Payload] extends ['bytes'] ? Bytes : Json
+type Later<Columns extends ColumnMap, Parts> = 'deliver-at' extends Parts
+  ? TableOf<Columns & { deliverAt: Moment }>
+  : TableOf<Columns>
 
-/** The tables of Outboxkit; the relay needs all of them. */
-export interface PgOutboxTables {
-  readonly outbox: PgOutboxTable
+/**
+ * The tables of Outboxkit; the relay needs the first three. `Parts`: what was asked for `with`. `Payload`: `json` or
+ * `bytes`.
+ */
+export type PgOutboxTables<Payload = 'json', Parts = never> = {
+  readonly outbox: Later<OutboxColumns<PayloadOf<Payload>>, Parts>
   readonly outboxLease: PgLeaseTable
-  readonly outboxHeld: PgHeldTable
-}
+  readonly outboxHeld: Later<HeldColumns<PayloadOf<Payload>>, Parts>
+} & ('archive' extends Parts
+  ? { readonly outboxArchive: Later<ArchiveColumns<PayloadOf<Payload>>, Parts> }
+  : unknown) &
+  ('inbox' extends Parts ? { readonly outboxInbox: PgInboxTable } : unknown)
 
 /** {@link PgOutboxTables} with payloads as bytes. */
-export interface PgOutboxBytesTables {
-  readonly outbox: PgOutboxBytesTable
-  readonly outboxLease: PgLeaseTable
-  readonly outboxHeld: PgHeldBytesTable
-}
+export type PgOutboxBytesTables = PgOutboxTables<'bytes'>

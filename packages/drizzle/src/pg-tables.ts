@@ -1,10 +1,14 @@
 import {
-  resolveTable,
-  tableDefinition,
+  resolveSchema,
+  schemaTable,
+  schemaTables,
   tableName,
   type Column,
-  type TableKind,
-  type TableOptions,
+  type OptionalPart,
+  type OutboxSchema,
+  type PayloadType,
+  type SchemaOptions,
+  type TableDefinition,
 } from '@outboxkit/core'
 import { sql } from 'drizzle-orm'
 import {
@@ -15,6 +19,7 @@ import {
   json,
   pgSchema,
   pgTable,
+  primaryKey,
   smallint,
   text,
   timestamp,
@@ -22,24 +27,8 @@ import {
   uuid,
   varchar,
 } from 'drizzle-orm/pg-core'
-import type {
-  BytesOptions,
-  PgOutboxBytesTable,
-  PgOutboxBytesTables,
-  PgOutboxTable,
-  PgOutboxTables,
-} from './pg-table-types.js'
-import { propertyOf } from './property.js'
-
-/**
- * The outbox table for PostgreSQL as a Drizzle table, e.g. to read emitted events in a test. `options` as in
- * `withOutbox(db, { table })`. For migrations see {@link outboxTables}.
- */
-export function outboxTable(options: BytesOptions): PgOutboxBytesTable
-export function outboxTable(options?: TableOptions): PgOutboxTable
-export function outboxTable(options?: TableOptions): unknown {
-  return tableOf('outbox', options)
-}
+import type { PgInboxTable, PgOutboxTables } from './pg-table-types.js'
+import { defaultOf, exportName, propertyOf, type Definitions } from './property.js'
 
 /**
  * All tables of Outboxkit for PostgreSQL. Export them from your Drizzle schema, and drizzle-kit writes the
@@ -47,41 +36,63 @@ export function outboxTable(options?: TableOptions): unknown {
  *
  *     export const { outbox, outboxLease, outboxHeld } = outboxTables()
  *
- * With `schema`, export that `pgSchema(…)` as well, so that drizzle-kit creates it.
+ * With `schema`, export that `pgSchema(…)` as well, so that drizzle-kit creates it. `with: ['archive', 'inbox']` adds
+ * `outboxArchive` and `outboxInbox`, `'deliver-at'` a column. drizzle-kit knows no partitions: what `partitioned` asks for
+ * takes a migration of its own, which `outboxkit generate` writes.
  */
-export function outboxTables(options: BytesOptions): PgOutboxBytesTables
-export function outboxTables(options?: TableOptions): PgOutboxTables
-export function outboxTables(options?: TableOptions): unknown {
-  return {
-    outbox: tableOf('outbox', options),
-    outboxLease: tableOf('lease', options),
-    outboxHeld: tableOf('held', options),
-  }
+export function outboxTables<Part extends OptionalPart = never, Payload extends PayloadType = 'json'>(
+  options?: Definitions<Part, Payload>,
+): PgOutboxTables<Payload, Part>
+export function outboxTables(options?: SchemaOptions): unknown {
+  const schema = resolveSchema('postgres', options)
+  return Object.fromEntries(
+    schemaTables(schema).map((definition) => [exportName(definition.kind), tableOf(schema, definition)]),
+  )
+}
+
+/**
+ * The outbox table for PostgreSQL as a Drizzle table, e.g. to read emitted events in a test. `options` as in
+ * `withOutbox(db, { table })`. For migrations see {@link outboxTables}.
+ */
+export function outboxTable<Part extends OptionalPart = never, Payload extends PayloadType = 'json'>(
+  options?: Definitions<Part, Payload>,
+): PgOutboxTables<Payload, Part>['outbox']
+export function outboxTable(options?: SchemaOptions): unknown {
+  const schema = resolveSchema('postgres', options)
+  return tableOf(schema, schemaTable(schema, 'outbox'))
+}
+
+/** The inbox alone, for the database of a consumer that emits nothing; {@link outboxTables} has it with the others. */
+export function inboxTable(options: Pick<SchemaOptions, 'name' | 'schema' | 'idType'> = {}): PgInboxTable {
+  const schema = resolveSchema('postgres', { ...options, only: 'inbox' })
+  return tableOf(schema, schemaTable(schema, 'inbox')) as PgInboxTable
 }
 
 type AnyBuilder = ReturnType<typeof text>
 
-function tableOf(kind: TableKind, options?: TableOptions): unknown {
-  const table = resolveTable(options)
-  const definition = tableDefinition(table, kind)
+function tableOf({ table }: OutboxSchema, definition: TableDefinition): unknown {
+  const key = definition.primaryKey
   const columns = Object.fromEntries(
     definition.columns.map((column) => [
       propertyOf(column.name),
-      columnOf(column, definition.primaryKey.includes(column.name)),
+      columnOf(column, key.join() === column.name),
     ]),
   )
-  const name = tableName(table, kind)
+  const name = tableName(table, definition.kind)
   // Drizzle knows the schema `public` only as the absence of one.
   const create = (
     table.schema === undefined || table.schema === 'public' ? pgTable : pgSchema(table.schema).table
   ) as typeof pgTable
-  return create(name, columns, (self) =>
-    definition.indexes.map((entry) => {
-      const [first, ...rest] = entry.columns.map((column) => self[propertyOf(column)]) as [never, ...never[]]
-      const named = entry.unique ? uniqueIndex : index
-      return named(`${name}_${entry.suffix}`).on(first, ...rest)
-    }),
-  )
+  return create(name, columns, (self) => {
+    const listed = (names: readonly string[]): [never, ...never[]] =>
+      names.map((column) => self[propertyOf(column)]) as [never, ...never[]]
+    return [
+      ...(key.length > 1 ? [primaryKey({ name: `${name}_pkey`, columns: listed(key) })] : []),
+      ...definition.indexes.map((entry) =>
+        (entry.unique ? uniqueIndex : index)(`${name}_${entry.suffix}`).on(...listed(entry.columns)),
+      ),
+    ]
+  })
 }
 
 function columnOf(column: Column, isPrimaryKey: boolean): AnyBuilder {
@@ -89,7 +100,10 @@ function columnOf(column: Column, isPrimaryKey: boolean): AnyBuilder {
   let builder = builderOf(column.name, column.type.postgres) as AnyBuilder
   if (isPrimaryKey) builder = builder.primaryKey() as AnyBuilder
   else if (!column.nullable) builder = builder.notNull() as AnyBuilder
-  if (column.default !== undefined) builder = builder.default(sql.raw(column.default.postgres)) as AnyBuilder
+  if (column.default !== undefined) {
+    const value = defaultOf(column.default.postgres) ?? sql.raw(column.default.postgres)
+    builder = builder.default(value as string) as AnyBuilder
+  }
   if (column.identity === true)
     return (builder as unknown as ReturnType<typeof integer>).generatedAlwaysAsIdentity() as never
   return builder

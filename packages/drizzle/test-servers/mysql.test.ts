@@ -49,11 +49,13 @@ describe.each(servers)(`drizzle ${version} on $server`, ({ url }) => {
       notNull: column.notNull,
       primary: column.primary,
       identity: (column as { autoIncrement?: boolean }).autoIncrement === true,
-      default: is(column.default, SQL) ? unwrapped(dialect.sqlToQuery(column.default).sql) : null,
+      default: is(column.default, SQL)
+        ? unwrapped(dialect.sqlToQuery(column.default).sql)
+        : ((column.default as number | undefined)?.toString() ?? null),
     }))
     const rows = await database.query<Record<string, string | null>>(
       `select column_name as name, is_nullable as nullable, column_key as k, extra as extra, column_default as d,
-         concat(column_type, coalesce(concat(' character set ', character_set_name, ' collate ', collation_name), '')) as type
+         column_type as type
        from information_schema.columns where table_schema = database() and table_name = ? order by ordinal_position`,
       [tableName],
     )

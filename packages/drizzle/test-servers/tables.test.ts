@@ -30,7 +30,9 @@ function factsOf(table: Parameters<typeof getTableConfig>[0]): ColumnFacts[] {
     type: catalogType(column.getSQLType()),
     notNull: column.notNull,
     identity: column.generatedIdentity?.type ?? '',
-    default: is(column.default, SQL) ? dialect.sqlToQuery(column.default).sql : null,
+    default: is(column.default, SQL)
+      ? dialect.sqlToQuery(column.default).sql
+      : ((column.default as number | undefined)?.toString() ?? null),
     primary: column.primary,
   }))
 }

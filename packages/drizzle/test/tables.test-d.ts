@@ -3,7 +3,7 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { drizzle as mysql2 } from 'drizzle-orm/mysql2'
 import { eq } from 'drizzle-orm'
 import { expectTypeOf, test } from 'vitest'
-import { mysqlOutboxTables, outboxTable, outboxTables } from '@outboxkit/drizzle'
+import { inboxTable, mysqlOutboxTables, outboxTable, outboxTables } from '@outboxkit/drizzle'
 
 const { outbox, outboxLease, outboxHeld } = outboxTables()
 const db = drizzle('postgres://unused')
@@ -27,6 +27,24 @@ test('rows of the outbox', async () => {
   }>()
   // @ts-expect-error -- no such column
   void outbox.nope
+})
+
+test('what was asked for besides', () => {
+  const tables = outboxTables({ with: ['archive', 'deliver-at'], payload: 'bytes' })
+  expectTypeOf<typeof tables.outbox.$inferSelect.deliverAt>().toEqualTypeOf<Date | null>()
+  expectTypeOf<typeof tables.outbox.$inferSelect.payload>().toEqualTypeOf<Uint8Array | null>()
+  expectTypeOf<typeof tables.outboxArchive.$inferSelect.publishedAt>().toEqualTypeOf<Date>()
+  // @ts-expect-error -- not asked for
+  void tables.outboxInbox
+  const { outboxInbox } = outboxTables({ with: ['inbox'] })
+  expectTypeOf<typeof outboxInbox.$inferSelect>().toEqualTypeOf<{
+    consumer: string
+    id: string
+    claimedAt: Date
+  }>()
+  expectTypeOf(inboxTable()).toEqualTypeOf(outboxInbox)
+  // @ts-expect-error -- no such part
+  outboxTables({ with: ['nope'] })
 })
 
 test('bytes', () => {
@@ -63,4 +81,7 @@ test('mysql', async () => {
     createdAt: Date
   }>()
   expectTypeOf<typeof tables.outboxHeld.$inferSelect.reason>().toEqualTypeOf<string>()
+  const { outboxInbox, outboxArchive } = mysqlOutboxTables({ with: ['inbox', 'archive', 'deliver-at'] })
+  expectTypeOf<typeof outboxInbox.$inferSelect.consumer>().toEqualTypeOf<string>()
+  expectTypeOf<typeof outboxArchive.$inferSelect.deliverAt>().toEqualTypeOf<Date | null>()
 })

@@ -21,10 +21,11 @@ describe.each(pages())('%s', (page) => {
 })
 
 describe('the pages', () => {
-  it('name every error code', async () => {
-    const { errorCodes } = await import('@outboxkit/core')
+  it('name every error code, and every code of a warning', async () => {
+    const { errorCodes, warningCodes } = await import('@outboxkit/core')
     const page = readFileSync(join(root, 'docs/errors.md'), 'utf8')
-    expect(errorCodes.filter((code) => !page.includes(`### \`${code}\``))).toEqual([])
+    const codes = [...errorCodes, ...warningCodes]
+    expect(codes.filter((code) => !page.includes(`### \`${code}\``))).toEqual([])
   })
 
   it.each(Object.entries(exampleMessages()))('docs/examples/%s is what the envelope makes', (name, text) => {

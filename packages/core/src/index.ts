@@ -80,6 +80,7 @@ export {
   type TraceContext,
 } from './open-telemetry.js'
 export { nearestName, rejectUnknownKeys } from './known-keys.js'
+export { processWarning, warningCodes, type OutboxWarningCode } from './warning.js'
 export type { BigIntPolicy } from './json.js'
 export type { PreparedEvent } from './prepare.js'
 export { insertEvents, type DuplicatePolicy } from './insert.js'

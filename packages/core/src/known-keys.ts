@@ -2,7 +2,7 @@ import { OutboxError, type OutboxErrorCode } from './errors.js'
 
 /**
  * Throws `OUTBOX_OPTION_INVALID` (or `code`) for a key that is not in `known`, naming the nearest one that is.
- * `where` is the name of the options for people, e.g. `withOutbox()`.
+ * `where` is the name of the options for people, e.g. `withOutbox()`. The key `internal` is known, but not told.
  */
 export function rejectUnknownKeys(
   options: object,
@@ -12,8 +12,9 @@ export function rejectUnknownKeys(
 ): void {
   for (const key of Object.keys(options)) {
     if (known.includes(key)) continue
-    const nearest = nearestName(key, known)
-    const hint = nearest === undefined ? `It has: ${known.join(', ')}.` : `Did you mean '${nearest}'?`
+    const told = known.filter((name) => name !== 'internal')
+    const nearest = nearestName(key, told)
+    const hint = nearest === undefined ? `It has: ${told.join(', ')}.` : `Did you mean '${nearest}'?`
     throw new OutboxError(
       code,
       `${where} has no ${code === 'OUTBOX_OPTION_INVALID' ? 'option' : 'field'} '${key}'. ${hint}`,

@@ -1,3 +1,5 @@
+import { processWarning } from './warning.js'
+
 /*
  * OpenTelemetry without a dependency on it. What an application registers through `@opentelemetry/api` lies at one
  * place of globalThis, where every copy of that package with the major version 1 looks for it, whatever its minor
@@ -142,8 +144,8 @@ export function warnOfTracing(what: string, error: unknown): void {
   if (warned) return
   warned = true
   const reason = error instanceof Error ? error.message : String(error)
-  process.emitWarning(`OpenTelemetry: ${what} has failed (${reason}). Events go on without their traces.`, {
-    type: 'OutboxWarning',
-    code: 'OUTBOX_TRACING',
-  })
+  processWarning(
+    'OUTBOX_TRACING',
+    `OpenTelemetry: ${what} has failed (${reason}). Events go on without their traces.`,
+  )
 }

@@ -12,6 +12,7 @@ import { resolveTable, type OutboxTable, type TableOptions } from './table.js'
 import { explained, explainedLargeInsert } from './transaction-errors.js'
 import type { TransactionScope } from './transaction.js'
 import { UnbrokenProof } from './unbroken.js'
+import { processWarning } from './warning.js'
 
 /** Options of `withOutbox` and `createEmit`, the same for every ORM. */
 export interface OutboxOptions {
@@ -248,11 +249,8 @@ function resolveDuplicates(policy: DuplicatePolicy = 'error', table: OutboxTable
 }
 
 function warnOfHook(error: unknown): void {
-  process.emitWarning(
+  processWarning(
+    'OUTBOX_AFTER_COMMIT',
     `An afterCommit hook failed; the transaction is committed. ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
-    {
-      type: 'OutboxWarning',
-      code: 'OUTBOX_AFTER_COMMIT',
-    },
   )
 }

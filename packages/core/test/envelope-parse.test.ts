@@ -170,6 +170,23 @@ describe('parseMessage, Debezium', () => {
     })
   })
 
+  it('reads the own headers in the column of that name, under any name', () => {
+    const placed = (header: string): ReceivedMessage =>
+      asKafkajs(debezium({ additional: [{ column: 'headers', header }] }).toMessage(event))
+    const own = [
+      ['tenant', 'acme'],
+      ['__proto__', 'literal'],
+    ]
+    expect(Object.entries(parseMessage(placed('headers')).headers)).toEqual(own)
+    const named = parseMessage(placed('own'), { debezium: { headers: 'own' } })
+    expect(Object.entries(named.headers)).toEqual(own)
+    for (const other of ['not JSON', '[]', '{"a":1}', 'null'])
+      expect(parseMessage({ ...placed('x'), headers: { id: 'a', headers: other } }).headers).toEqual({
+        headers: other,
+      })
+    expect(code(placed('headers'), { debezium: { header: 'x' } })).toBe('OUTBOX_OPTION_INVALID')
+  })
+
   it('says null for what a bare message does not carry, and leaves out the headers of the connector', () => {
     const message = asKafkajs(debezium().toMessage(event))
     const headers = { ...(message.headers as object), '__debezium.context.taskId': Buffer.from('0') }

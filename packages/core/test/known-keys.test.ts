@@ -24,6 +24,21 @@ test.each(['retries', 'x', 'constructor', '__proto__x'])('%s is near to none', (
   )
 })
 
+test('does not tell of what is internal', () => {
+  const options = ['source', 'internal']
+  const message = (key: string): string => {
+    try {
+      rejectUnknownKeys({ [key]: 1 }, options, 'createRelay()')
+    } catch (error) {
+      return String(error)
+    }
+    return 'accepted'
+  }
+  expect(message('internal')).toBe('accepted')
+  expect(message('retries')).toMatch(/It has: source\.$/)
+  expect(message('interal')).toMatch(/It has: source\.$/)
+})
+
 test('says so in its code and details', () => {
   expect(() => reject('tabel')).toThrow(
     expect.objectContaining({ code: 'OUTBOX_OPTION_INVALID', details: { key: 'tabel' } }),

@@ -3,6 +3,7 @@ import {
   customEnvelope,
   debezium,
   OutboxError,
+  processWarning,
   rejectUnknownKeys,
   type Envelope,
   type EnvelopeFunction,
@@ -36,7 +37,7 @@ export interface KafkaPublisherOptions {
   readonly maxRequestBytes?: number
   /** Creates missing topics like this. Default: a missing topic is an error, at start or by holding its events. */
   readonly createTopics?: TopicShape
-  /** Default: `process.emitWarning`. */
+  /** Default: a process warning (`OUTBOX_TOPIC`). */
   readonly onWarning?: (warning: KafkaWarning) => void
 }
 
@@ -86,7 +87,7 @@ export function resolveOptions(options: KafkaPublisherOptions): ResolvedOptions 
     publishTimeoutMs,
     maxRequestBytes,
     createTopics,
-    onWarning: options.onWarning ?? emitWarning,
+    onWarning: options.onWarning ?? (({ message }) => processWarning('OUTBOX_TOPIC', message)),
   }
 }
 
@@ -104,10 +105,6 @@ function envelopeOf(option: EnvelopeOption): Envelope {
 function positive(name: string, value: unknown): void {
   if (!Number.isSafeInteger(value) || (value as number) < 1 || (value as number) > 0x7fffffff)
     invalid(`${name} must be a positive integer, got ${JSON.stringify(value)}`)
-}
-
-function emitWarning({ message, code }: KafkaWarning): void {
-  process.emitWarning(message, { type: 'OutboxkitWarning', code })
 }
 
 function invalid(problem: string): never {

@@ -236,6 +236,18 @@ describe('topics', () => {
     ])
   })
 
+  it('warns by a process warning with the name of all warnings', async () => {
+    const emit = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+    const { publisher, driver } = setup({ onWarning: undefined } as object)
+    driver.found(topic, { replicationFactor: 1 })
+    await publisher.publish(events('a1'), { signal: never })
+    expect(emit).toHaveBeenCalledExactlyOnceWith(expect.stringContaining(topic), {
+      type: 'OutboxWarning',
+      code: 'OUTBOX_TOPIC',
+    })
+    emit.mockRestore()
+  })
+
   it('keeps the number of partitions until there is a doubt, and says when it changes', async () => {
     const { publisher, driver, warnings } = setup()
     await publisher.publish(events('a1'), { signal: never })

@@ -1,5 +1,6 @@
 import {
   OutboxError,
+  processWarning,
   rejectUnknownKeys,
   resolveTable,
   type OutboxTable,
@@ -106,7 +107,7 @@ export function resolvePolling(
     retentionMs: retentionMs === undefined ? undefined : atLeast('retentionMs', retentionMs, 0, 1),
     connectTimeoutMs: atLeast('connectTimeoutMs', options.connectTimeoutMs, 10_000, 1),
     statementTimeoutMs: atLeast('statementTimeoutMs', options.statementTimeoutMs, 30_000, 1),
-    onWarning: options.onWarning ?? emitWarning,
+    onWarning: options.onWarning ?? ((message) => processWarning('OUTBOX_SOURCE', message)),
     unsafeRule: internal.unsafeRule,
     ageMs: internal.ageMs ?? 5_000,
     sweepShare: internal.sweepShare ?? 100,
@@ -168,10 +169,6 @@ function decodes({ username, password, pathname }: URL): boolean {
 
 export function invalidOption(message: string): OutboxError {
   return new OutboxError('OUTBOX_OPTION_INVALID', message)
-}
-
-function emitWarning(message: string): void {
-  process.emitWarning(message, { type: 'OutboxWarning', code: 'OUTBOX_SOURCE' })
 }
 
 function atLeast(name: string, given: number | undefined, fallback: number, least: number): number {

@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import { processWarning } from '@outboxkit/core'
 import { effectiveValues } from './effective.js'
 import { configVariable, type Environment } from './environment.js'
 import { readConfigFile } from './file.js'
@@ -88,7 +89,7 @@ export async function resolveConfig(
 }
 
 function warn(message: string): void {
-  process.emitWarning(message, { type: 'OutboxWarning' })
+  processWarning('OUTBOX_CONFIG', message)
 }
 
 /** Two relays of one table would wait for each other's lease for ever. */

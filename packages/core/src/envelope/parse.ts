@@ -70,6 +70,8 @@ export interface ParseOptions<C extends EventParser = EventParser> {
     | undefined
 }
 
+const debeziumKeys = ['type', 'aggregateType', 'time', 'headers', 'payload'] as const
+
 type Unchecked = ParsedEvent<string | null, unknown>
 
 /**
@@ -84,6 +86,7 @@ export function parseMessage<C extends EventParser = EventParser>(
   options: ParseOptions<C> = {},
 ): ParsedEventOf<C> {
   rejectUnknownKeys(options, ['events', 'debezium'], 'parseMessage()')
+  rejectUnknownKeys(options.debezium ?? {}, debeziumKeys, 'parseMessage({ debezium })')
   const event = parse(message, options)
   if (options.events === undefined) return event as ParsedEventOf<C>
   if (event.type === null)

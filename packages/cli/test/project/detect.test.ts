@@ -1,4 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
+import type { Evaluate } from '../../src/project/candidate.js'
 import {
   databaseByUrlOrDriver,
   detectProject,
@@ -150,7 +151,7 @@ describe('Knex', () => {
 
 describe('executing a configuration', () => {
   it('happens only when its text leaves open what is needed', async () => {
-    const evaluate = vi.fn(() => Promise.resolve({ client: 'pg', migrations: { directory: 'm' } }))
+    const evaluate = vi.fn<Evaluate>(() => Promise.resolve({ client: 'pg', migrations: { directory: 'm' } }))
     const known = "module.exports = { client: 'pg', connection: compute() }"
     await detect({ '/p/knexfile.js': known }, '/p', { evaluate })
     expect(evaluate).not.toHaveBeenCalled()

@@ -1,5 +1,5 @@
-import type { Gathered } from './gather.js'
-import type { Given } from './layer.js'
+import { publisherKeys, sourceKeys, type Gathered } from './gather.js'
+import type { Given, Layer } from './layer.js'
 import type { EffectiveValue } from './resolved.js'
 import { settings, type Setting } from './settings.js'
 
@@ -11,14 +11,20 @@ export function effectiveValues({
   return settings.flatMap((setting) => {
     if (setting.fileOf !== undefined) return []
     if (!setting.perOutbox) return effective(setting.key, setting, shared.get(setting.key))
-    const found = outboxes.map(({ name, layer }) => ({ name, given: layer.get(setting.key) }))
+    const found = outboxes
+      .filter(({ layer }) => layer.has(setting.key) || !isElsewhere(setting, layer))
+      .map(({ name, layer }) => ({ name, given: layer.get(setting.key) }))
     const [first] = found
-    if (
-      found.every(({ given }) => given?.value === first?.given?.value && given?.from === first?.given?.from)
-    )
-      return effective(setting.key, setting, first?.given)
+    if (first === undefined) return []
+    if (found.every(({ given }) => given?.value === first.given?.value && given?.from === first.given?.from))
+      return effective(setting.key, setting, first.given)
     return found.flatMap(({ name, given }) => effective(`outboxes.${name}.${setting.key}`, setting, given))
   })
+}
+
+/** Has its value inside of what the configuration file has made. */
+function isElsewhere({ key }: Setting, layer: Layer): boolean {
+  return (layer.has('source') && sourceKeys.test(key)) || (layer.has('publisher') && publisherKeys.test(key))
 }
 
 function effective(key: string, setting: Setting, given: Given | undefined): EffectiveValue[] {

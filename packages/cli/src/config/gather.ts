@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 import { sourceOrigin, type Source } from '@outboxkit/relay'
 import { outboxNameOf, readEnvironment, readFallbacks, type Environment } from './environment.js'
-import { layerOf, overlay, valueAt, type Layer } from './layer.js'
+import { layerOf, overlay, valueAt, type Given, type Layer } from './layer.js'
 import { problemsOf, type Problem } from './problems.js'
 import { configSchema } from './schema.js'
 
@@ -28,8 +28,9 @@ export interface GatheredOutbox {
 }
 
 /** What a ready-made source or publisher has of its own, so that nobody else can set it. */
-const sourceKeys = /^(database|table|sweep)\.|^(maxBatchEvents|maxBatchBytes|noteIntervalMs)$/
-const publisherKeys = /^kafka\./
+export const sourceKeys =
+  /^(database|table|sweep)\.|^(maxBatchEvents|maxBatchBytes|noteIntervalMs|cleanup|retentionMs)$/
+export const publisherKeys = /^kafka\./
 
 /** Default, file, environment; what is said of one outbox goes before what is said of all. */
 export function gather({ file, environment, cwd }: Inputs): Gathered {
@@ -55,11 +56,9 @@ export function gather({ file, environment, cwd }: Inputs): Gathered {
       own,
       usable(variable === undefined ? undefined : inEnvironment.outboxes.get(variable)),
     ])
-    return {
-      name,
-      at: at.map((part) => `${part}.`).join(''),
-      layer: new Map([...given, ...readFallbacks(environment, given, problems)]),
-    }
+    const layer = new Map([...given, ...readFallbacks(environment, given, problems)])
+    switchOnTls(layer)
+    return { name, at: at.map((part) => `${part}.`).join(''), layer }
   })
   if (names.length > 1) refuseShared(inFile, problems)
   return {
@@ -68,6 +67,12 @@ export function gather({ file, environment, cwd }: Inputs): Gathered {
     problems,
     warnings: [...new Set(warnings)],
   }
+}
+
+/** Who says something of TLS wants it. */
+function switchOnTls(layer: Map<string, Given>): void {
+  const [, option] = [...layer].find(([key]) => key.startsWith('kafka.ssl.')) ?? []
+  if (option !== undefined && !layer.has('kafka.ssl')) layer.set('kafka.ssl', { ...option, value: true })
 }
 
 function checkedObject(object: unknown, problems: Problem[]): Readonly<Record<string, unknown>> {

@@ -1,4 +1,4 @@
-import { cloudEvents, OutboxError } from '@outboxkit/core'
+import { cloudEvents } from '@outboxkit/core'
 import {
   kafkaPublisher,
   publisherOrigin,
@@ -34,7 +34,7 @@ export async function kafkaOf(
   if (brokers === undefined) return undefined
   const createDriver = await loadDriver(valueOf<DriverName>(layer, 'kafka.driver') ?? 'kafkajs')
   const options = defined({
-    envelope: envelopeOf(layer),
+    envelope: envelopeOf(layer, at, problems),
     topic: valueOf<string>(layer, 'kafka.topic'),
     route: valueOf<Route>(layer, 'kafka.route'),
     createTopics: topics,
@@ -140,14 +140,16 @@ function topicsOf(
   return undefined
 }
 
-function envelopeOf(layer: Layer): EnvelopeOption | undefined {
+function envelopeOf(layer: Layer, at: string, problems: Problem[]): EnvelopeOption | undefined {
   const envelope = valueOf<EnvelopeOption>(layer, 'kafka.envelope')
   const source = valueOf<string>(layer, 'kafka.cloudEventsSource')
   if (source === undefined) return envelope
-  if (envelope === undefined || envelope === 'cloudevents') return cloudEvents({ source })
-  if (envelope === 'cloudevents-structured') return cloudEvents({ source, mode: 'structured' })
-  throw new OutboxError(
-    'OUTBOX_CONFIG_INVALID',
-    'kafka.cloudEventsSource is for the envelopes cloudevents and cloudevents-structured only.',
-  )
+  const isOurs = envelope === undefined || envelope === 'cloudevents' || envelope === 'cloudevents-structured'
+  const where = whereOf(layer, 'kafka.cloudEventsSource', at)
+  if (!isOurs)
+    problems.push({ where, message: 'is for the envelopes cloudevents and cloudevents-structured only.' })
+  else if (!/^[\x21-\x7e]+$/.test(source))
+    problems.push({ where, message: 'must be a URI reference, e.g. /shop.' })
+  else return cloudEvents({ source, mode: envelope === 'cloudevents-structured' ? 'structured' : 'binary' })
+  return undefined
 }

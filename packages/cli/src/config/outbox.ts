@@ -10,10 +10,13 @@ type OnWarning = { readonly onWarning?: ((message: string) => void) | undefined 
 
 const relayKeys = keys(
   'lease.termMs poll.minMs poll.maxMs idle.sleepAfterMs idle.wakeEveryMs retry.minMs retry.maxMs',
-  'onPoison holdAfterMs maxInFlightBytes maxInFlightEvents publishTimeoutMs stopTimeoutMs',
+  'onPoison holdAfterMs maxInFlightBytes maxInFlightEvents publishTimeoutMs stopTimeoutMs tracing',
 )
 const tableKeys = keys('table.name table.schema table.payload table.uniqueId')
-const sourceKeys = [...tableKeys, ...keys('maxBatchEvents maxBatchBytes noteIntervalMs sweep.intervalMs')]
+const sourceKeys = [
+  ...tableKeys,
+  ...keys('maxBatchEvents maxBatchBytes noteIntervalMs sweep.intervalMs cleanup retentionMs'),
+]
 const connectionKeys = ['database.connectTimeoutMs', 'database.statementTimeoutMs']
 
 /** One outbox of its values. `at`: goes before the keys in problems. `undefined`: there were problems. */

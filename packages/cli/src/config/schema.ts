@@ -161,12 +161,19 @@ const outbox = {
     '10000, or two thirds of `lease.termMs` if that is less',
   ),
   stopTimeoutMs: milliseconds('How long stopping waits for what is in flight.', 0, 10_000),
+  tracing: flag('A span per publish call, where OpenTelemetry is registered.', true),
   maxBatchEvents: count('Most events in a batch.', { least: 1, default: 1_000 }),
   maxBatchBytes: bytes('A batch ends with the event that reaches this.', 1_048_576),
   noteIntervalMs: milliseconds('How often, at most, open holes are noted.', 0, 100),
   sweep: group({
     intervalMs: milliseconds('How often the table is looked through for rows that were missed.', 0, 600_000),
   }).optional(),
+  cleanup: choice(
+    ['delete', 'archive'],
+    'What happens to published rows: `archive` moves them to the table `<name>_archive`.',
+    'delete',
+  ),
+  retentionMs: milliseconds('With `archive`: archived rows are deleted after this long. Default: never.', 1),
   maxPayloadBytes: bytes(
     'What `emit` of the application allows, if it is not the default; for `doctor`.',
     900_000,

@@ -5,6 +5,12 @@ import type { Database } from '../database/database.js'
 /** In the details of the error with which a relay of dev ends instead of taking events of another relay. */
 export const servedByAnother = 'served by another relay'
 
+/** A relay other than dev has published from here: it has left its note. */
+export async function isServed({ query, dialect }: Database, table: OutboxTable): Promise<boolean> {
+  const [row] = await query(`select fingerprint from ${qualifiedName(table, dialect, 'lease')} where id = 1`)
+  return row?.['fingerprint'] != null
+}
+
 /**
  * The source, made safe for development. A relay notes in the lease row which server it reads (`fingerprint`); a row
  * with a note says that somebody publishes from here for real. Under the lease, so that nobody can come in between,
@@ -18,14 +24,13 @@ export function devSource(
 ): Source {
   const name = qualifiedName(table, database.dialect, 'lease')
   const open = async (lease: Lease): Promise<void> => {
-    const [row] = await database.query(`select fingerprint from ${name} where id = 1`)
-    const before = row?.['fingerprint']
-    if (before != null && !force)
+    const served = await isServed(database, table)
+    if (served && !force)
       throw new OutboxError('OUTBOX_SOURCE_UNSUPPORTED', 'A relay has published from this outbox.', {
         details: { reason: servedByAnother },
       })
     await source.open(lease)
-    if (before == null)
+    if (!served)
       await database.query(
         database.dialect === 'postgres'
           ? `update ${name} set fingerprint = null where id = 1 and epoch = $1`

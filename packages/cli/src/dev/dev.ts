@@ -1,5 +1,5 @@
 import { OutboxError } from '@outboxkit/core'
-import type { ResolvedConfig, ResolvedOutbox } from '../config/resolved.js'
+import type { ResolvedOutbox } from '../config/resolved.js'
 import type { Database } from '../database/database.js'
 import { diagnose } from '../doctor/doctor.js'
 import { listDeadScopes } from '../operations/dead.js'
@@ -8,7 +8,7 @@ import { TableWatcher } from './look.js'
 import { chooseMode, type DevChoice, type DevFacts, type DevWish } from './mode.js'
 import type { DevPrinter } from './print.js'
 import { relayInMemory } from './relay.js'
-import { pause, waitForTables } from './wait.js'
+import { pause, waitForTables, type DevProject } from './wait.js'
 
 /** How often the table is looked at where dev only looks, in ms. */
 const lookMs = 250
@@ -31,11 +31,11 @@ export interface DevOptions {
  */
 export async function runDev(
   outbox: ResolvedOutbox,
-  config: Pick<ResolvedConfig, 'file' | 'migrations'>,
+  project: DevProject,
   options: DevOptions,
 ): Promise<void> {
   const { printer, signal, wish, environment } = options
-  const database = await waitForTables(outbox, config, { printer, signal })
+  const database = await waitForTables(outbox, project, { printer, signal })
   if (database === undefined) return
   try {
     const facts = await readFacts(database, outbox.table, environment)

@@ -46,7 +46,7 @@ export class DevPrinter {
     this.#line(
       `${paint.red('held')}  ${oneLine(topic ?? '(no topic)')}  ${paint.bold(oneLine(event.aggregateId ?? '(no key)'))}  ${oneLine(event.type)}  ${code}: ${oneLine(reason)} (waits by ${kind}: ${oneLine(scope)})`,
     )
-    this.#data('held', { ...dataOf(event, topic), kind, scope, code, reason, attempts })
+    this.#data('held', { ...dataOf(event, topic), scopeKind: kind, scope, code, reason, attempts })
   }
 
   /** What waited out of line before dev was started. */
@@ -56,7 +56,7 @@ export class DevPrinter {
     this.#line(
       `${paint.red('held')}  ${events} by ${kind} ${oneLine(scope)}: ${code}, ${oneLine(reason)} (outboxkit dead list)`,
     )
-    this.#data('held-before', found)
+    this.#data('held-before', { scopeKind: kind, scope, events, code, reason })
   }
 
   finding({ severity, check, found, todo, anchor }: Finding): void {

@@ -3,7 +3,7 @@ import { kafkaPublisher } from '@outboxkit/kafka'
 import { createRelay, type Relay } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
 import type { Database } from '../database/database.js'
-import { devSource, servedByAnother } from './dev-source.js'
+import { devSource, isServed, servedByAnother } from './dev-source.js'
 import { memoryDriver } from './memory-driver.js'
 import type { DevPrinter } from './print.js'
 
@@ -40,10 +40,24 @@ export async function relayInMemory(
     signal,
   })
   report(relay, printer, (event) => safely(() => publisher.topicOf(event)))
+  let served = false
+  const giveUp = (): void => {
+    served = true
+    void relay.stop()
+  }
+  // Later on, when another relay has come, or has come and gone: whoever retries would take its events.
+  relay.on('fault', ({ error }) => {
+    if (error.details['reason'] === servedByAnother) giveUp()
+  })
+  relay.on('standby', async ({ owner, epoch }) => {
+    const isRelay = await isServed(database, outbox.table)
+    if (isRelay && !force) giveUp()
+    else printer.warn('standby', standbyText(isRelay, owner, epoch))
+  })
   try {
     await relay.start()
     await relay.finished
-    return 'ended'
+    return served ? 'served' : 'ended'
   } catch (error) {
     if (isOutboxError(error) && error.details['reason'] === servedByAnother) return 'served'
     throw error
@@ -59,12 +73,6 @@ function report(relay: Relay, printer: DevPrinter, topicOf: (event: StoredEvent)
       fault = ''
       printer.state('waiting', 'Waiting for events.')
     })
-    .on('standby', ({ owner, epoch }) =>
-      printer.warn(
-        'standby',
-        `Another outboxkit dev (${owner ?? 'unknown'}, epoch ${epoch}) shows these events. This one goes on when that one ends, or has been gone for a while.`,
-      ),
-    )
     .on('published', ({ events }) => {
       for (const event of events) printer.event(event, topicOf(event))
     })
@@ -86,6 +94,10 @@ function report(relay: Relay, printer: DevPrinter, topicOf: (event: StoredEvent)
       fault = error.message
       printer.warn('fault', `${error.message} (${phase}). Trying again.`, { code: error.code })
     })
+}
+
+function standbyText(isRelay: boolean, owner: string | null, epoch: number): string {
+  return `Another ${isRelay ? 'relay' : 'outboxkit dev'} (${owner ?? 'unknown'}, epoch ${epoch}) has the events. This one goes on when that one ends, or has been gone for a while.`
 }
 
 function safely(topic: () => string | null): string | null {

@@ -1,9 +1,15 @@
-import type { ResolvedOutbox } from '../config/resolved.js'
-import type { MigrationTool, ResolvedConfig } from '../config/resolved.js'
+import type { MigrationTool, ResolvedOutbox } from '../config/resolved.js'
 import type { Database } from '../database/database.js'
 import { openDatabase } from '../database/open.js'
 import { missingTables } from './facts.js'
 import type { DevPrinter } from './print.js'
+
+/** What is known of the project: which command makes the tables. */
+export interface DevProject {
+  /** The configuration file, if there is one. */
+  readonly file: string | undefined
+  readonly migrations: { readonly tool: MigrationTool | undefined }
+}
 
 /** How often something that is not there yet is looked for, in ms. */
 const retryMs = 1_000
@@ -11,7 +17,7 @@ const retryMs = 1_000
 /** Opens the database and waits for its tables, saying what it waits for. `undefined`: the signal came first. */
 export async function waitForTables(
   outbox: ResolvedOutbox,
-  config: Pick<ResolvedConfig, 'file' | 'migrations'>,
+  project: DevProject,
   { printer, signal }: { printer: DevPrinter; signal: AbortSignal },
 ): Promise<Database | undefined> {
   let said = ''
@@ -29,7 +35,7 @@ export async function waitForTables(
       if (missing.length === 0) return database
       say(
         'tables-missing',
-        `${database.name} has no ${missing.join(', ')}. Waiting for them. ${nextCommand(config)}`,
+        `${database.name} has no ${missing.join(', ')}. Waiting for them. ${nextCommand(project)}`,
       )
       await database.close()
     }
@@ -50,10 +56,7 @@ const migrate: Readonly<Record<MigrationTool, string>> = {
 }
 
 /** What creates the tables, in another terminal. */
-export function nextCommand({
-  file,
-  migrations: { tool },
-}: Pick<ResolvedConfig, 'file' | 'migrations'>): string {
+export function nextCommand({ file, migrations: { tool } }: DevProject): string {
   if (tool === undefined)
     return file === undefined
       ? 'In another terminal, in your project: npx outboxkit init'

@@ -2,7 +2,7 @@ import type { ResolvedOutbox } from '../config/resolved.js'
 import type { CommandContext, GlobalFlags } from '../context.js'
 import type { Database } from '../database/database.js'
 import type { Output } from '../output/output.js'
-import { keyOf, oneLine } from './dead-view.js'
+import { keyOf, oneLine, plural } from './dead-view.js'
 import { countUpTo, type DeadEvent, type DeadFilter, type DeadRequest } from './dead.js'
 import { eachOutbox, readState } from './each-outbox.js'
 import {
@@ -157,7 +157,7 @@ function askedText({ event, already, blockedBy }: Asked, request: DeadRequest): 
   const behind =
     blockedBy === 0
       ? ''
-      : `; ${blockedBy >= 100 ? '100 or more' : blockedBy} earlier of its key go first, and have to be retried or discarded as well unless they only wait themselves`
+      : `, after ${blockedBy >= 100 ? '100 or more events' : plural(blockedBy)} of its key before it for which nothing was asked`
   return `${describe(event)}: ${already ? `was asked to ${request} before` : `asked to ${request}`}${behind}`
 }
 
@@ -178,8 +178,4 @@ function endData({ event, outcome }: DeadEnd): object {
 
 function describe(event: DeadEvent): string {
   return `${event.position} ${oneLine(event.type, 60)} ${oneLine(keyOf(event), 60)}`
-}
-
-function plural(events: number): string {
-  return events === 1 ? '1 event' : `${events} events`
 }

@@ -89,6 +89,10 @@ export function keyOf({
   return aggregateId === null ? `${aggregateType} (no key)` : `${aggregateType} ${aggregateId}`
 }
 
+export function plural(events: number): string {
+  return events === 1 ? '1 event' : `${events} events`
+}
+
 /** Control characters, line ends among them, as JSON escapes them: everything stays visible and on its line. */
 function escaped(text: string): string {
   return text.replace(

@@ -3,7 +3,7 @@ import type { Publisher } from '@outboxkit/relay'
 import type { Database } from '../database/database.js'
 import type { Output } from '../output/output.js'
 import { OutboxError } from '@outboxkit/core'
-import { oneLine } from './dead-view.js'
+import { oneLine, plural } from './dead-view.js'
 import { planReplay, replay, type ReplayPlan, type ReplayProgress, type ReplaySelection } from './replay.js'
 import type { ArchiveCursor } from './archive.js'
 
@@ -34,7 +34,7 @@ export async function printPlan({ name, output, ...run }: ReplayRun): Promise<vo
     output.line(`${name}: nothing to send again. The archive has no published event that fits.`)
     return
   }
-  output.line(`${name}: would send ${plan.events} events again.`)
+  output.line(`${name}: would send ${plural(plan.events)} again.`)
   output.line(`  published  ${plan.firstPublishedAt} to ${plan.lastPublishedAt}`)
   output.line(`  positions  ${plan.firstPosition} to ${plan.lastPosition}`)
   output.table(['TOPIC', 'EVENTS'], topicRows(plan))
@@ -51,7 +51,7 @@ export async function runReplay(
   const progress = output.progress(`${name}: sending`)
   let notedAt = performance.now()
   const report = ({ events, cursor }: ReplayProgress): void => {
-    const text = `${events} events sent again, up to ${cursor === undefined ? '-' : cursorText(cursor)}`
+    const text = `${plural(events)} sent again, up to ${cursor === undefined ? '-' : cursorText(cursor)}`
     progress.update(text)
     // Whatever ends this process, somebody can go on from the last line.
     if (output.interactive || performance.now() - notedAt < noteEveryMs) return
@@ -74,10 +74,10 @@ export async function runReplay(
     ...(error === undefined ? {} : { reason: error.code }),
   })
   if (complete) {
-    output.line(`${name}: ${events} events sent again.`)
+    output.line(`${name}: ${plural(events)} sent again.`)
     return
   }
-  output.line(`${name}: ${events} events sent again, then it ended early.`)
+  output.line(`${name}: ${plural(events)} sent again, then it ended early.`)
   if (place !== null) output.note(`To go on, give the same flags and: --after ${place}`)
   if (error !== undefined) throw error
   signal.throwIfAborted()

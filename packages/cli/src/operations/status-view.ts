@@ -63,7 +63,7 @@ export function statusData(status: OutboxStatus | StatusFailure): object {
 function backlogText({ backlog }: OutboxState): string {
   if (backlog.oldestAgeSeconds === null) return 'empty: everything is published'
   const number = backlog.atLeast ? `at least ${backlog.rows}` : String(backlog.rows)
-  return `${number} ${backlog.rows === 1 ? 'event' : 'events'}, the oldest since ${age(backlog.oldestAgeSeconds)}`
+  return `${number} ${backlog.rows === 1 ? 'event' : 'events'}, the oldest ${age(backlog.oldestAgeSeconds)} old`
 }
 
 function relayText({ lease }: OutboxState): string {
@@ -82,12 +82,12 @@ function heldText({ held }: OutboxState): string {
     .filter((kind) => held[kind].rows > 0)
     .map((kind) => `${countText(held[kind])} by ${kind}`)
   if (parts.length === 0) return 'nothing'
-  const since = held.oldestAgeSeconds === null ? '' : `, the oldest since ${age(held.oldestAgeSeconds)}`
+  const since = held.oldestAgeSeconds === null ? '' : `, the oldest ${age(held.oldestAgeSeconds)} old`
   return `${parts.join(', ')}${since} ('outboxkit dead list')`
 }
 
 function errorText({ lastError }: OutboxState): string {
-  if (lastError === undefined) return 'none of a held event'
+  if (lastError === undefined) return 'none of an event that is held'
   const { code, reason, ageSeconds, scopeKind, scope, attempts } = lastError
   return `${code} ${age(ageSeconds)} ago (${scopeKind} ${oneLine(scope, 60)}, ${attempts} attempts): ${oneLine(reason, 300)}`
 }

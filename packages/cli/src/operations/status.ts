@@ -1,9 +1,11 @@
 import { isOutboxError, qualifiedName, type OutboxError } from '@outboxkit/core'
-import type { OutboxState } from '@outboxkit/relay'
+import { heldBehind, type HeldError, type OutboxState } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
 import type { Database } from '../database/database.js'
 import { openDatabase } from '../database/open.js'
+import { heldName } from './dead.js'
 import { explained, readState } from './each-outbox.js'
+import { raw, run, sql } from './statement.js'
 
 /** How one outbox is doing. */
 export interface OutboxStatus {
@@ -20,14 +22,44 @@ export interface StatusFailure {
   readonly error: OutboxError
 }
 
-/** One look at an outbox: one statement, which counts no further than 10,000 rows. Rejects as the database does. */
+/** One look at an outbox: two or three statements, which look at no more than 10,000 rows each. Rejects as the database does. */
 export async function readStatus(outbox: ResolvedOutbox, database: Database): Promise<OutboxStatus> {
   return {
     outbox: outbox.name,
     database: database.name,
     table: qualifiedName(outbox.table, database.dialect),
-    state: await readState(database, outbox.table),
+    state: { ...(await readState(database, outbox.table)), lastError: await readLastError(outbox, database) },
   }
+}
+
+// Rows of the held table that are looked at, from its end and then from its beginning.
+const searchedRows = 10_000
+
+/** Why the last event was held that does not only wait behind another one. */
+async function readLastError({ table }: ResolvedOutbox, database: Database): Promise<HeldError | undefined> {
+  const held = heldName(database, table)
+  const age =
+    database.dialect === 'postgres'
+      ? '(extract(epoch from clock_timestamp() - h.held_at))::text'
+      : 'cast(timestampdiff(microsecond, h.held_at, utc_timestamp(6)) / 1000000 as char)'
+  for (const order of ['desc', 'asc']) {
+    const [row] = await run(
+      database,
+      sql`select h.scope_kind, h.scope, h.code, h.reason, h.attempts, ${raw(age)} as age from (
+          select * from ${held} order by position ${raw(order)} limit ${raw(String(searchedRows))}) h
+        where h.code <> ${heldBehind} order by h.held_at desc, h.position desc limit 1`,
+    )
+    if (row === undefined) continue
+    return {
+      scopeKind: row['scope_kind'] as HeldError['scopeKind'],
+      scope: String(row['scope']),
+      code: String(row['code']),
+      reason: String(row['reason']),
+      attempts: Number(row['attempts']),
+      ageSeconds: Math.max(0, Number(row['age'])),
+    }
+  }
+  return undefined
 }
 
 /** The first event that is not published, and does not wait out of line, is older than this. */

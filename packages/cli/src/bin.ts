@@ -48,6 +48,8 @@ const exitCode = await runProgram(process.argv.slice(2), {
   signal: stop.signal,
   version,
 })
+// Rejections that nobody handles are told of at the end of a turn.
+await new Promise((resolve) => setImmediate(resolve))
 await Promise.all([process.stdout, process.stderr].map(flushed))
 // A configuration file may have left connections open: they are not waited for.
 process.exit(failed && exitCode === 0 ? 1 : exitCode)

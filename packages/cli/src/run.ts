@@ -54,8 +54,13 @@ function reportFailure(error: unknown, argv: readonly string[], host: ProgramHos
   output.data({ error: failure })
   // Commander has printed its own message with the usage line.
   if (!(error instanceof CommanderError)) output.note(paragraph(failure, output.paint.red))
-  if (argv.includes('--debug') && error instanceof Error) output.note(error.stack ?? '')
+  if (argv.includes('--debug')) for (const stack of stacksOf(error)) output.note(stack)
   return failure.exitCode
+}
+
+/** Of an error and what caused it. */
+function stacksOf(error: unknown): string[] {
+  return error instanceof Error ? [error.stack ?? error.message, ...stacksOf(error.cause)] : []
 }
 
 function usageFailure(error: CommanderError): Failure {

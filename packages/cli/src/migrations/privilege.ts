@@ -20,10 +20,15 @@ export async function privilegeError(
     table,
     error.message,
   )
-  return new OutboxError('OUTBOX_PRIVILEGE_MISSING', `${error.message.replace(/\.$/, '')}. Run: ${grant}`, {
-    details: { grant },
-    cause: error,
-  })
+  const more =
+    database.dialect === 'mysql'
+      ? '. (Migrations need create, alter, index, drop, select, insert, update and delete in all.)'
+      : ''
+  return new OutboxError(
+    'OUTBOX_PRIVILEGE_MISSING',
+    `${error.message.replace(/\.$/, '')}. Run: ${grant}${more}`,
+    { details: { grant }, cause: error },
+  )
 }
 
 async function postgresGrant({ query }: Database, _: OutboxTable, message: string): Promise<string> {

@@ -6,6 +6,7 @@ import {
   type OutboxSchema,
   type TableKind,
 } from '@outboxkit/core'
+import type { Database } from '../database/database.js'
 import { quotedAccount } from './privilege.js'
 
 /** Names of roles (PostgreSQL), or accounts as `user@host` (MySQL and MariaDB). They have to be there. */
@@ -23,15 +24,13 @@ export interface RoleGrants {
   readonly grants: readonly string[]
 }
 
+type Flavour = Database['flavour']
+
 /**
  * The rights of each role, and no more: the application inserts, the relay reads and moves rows, and neither may change a
  * table. One statement each, to be run by the owner of the tables.
  */
-export function roleGrants(
-  flavour: 'postgres' | 'mysql' | 'mariadb',
-  schema: OutboxSchema,
-  names: RoleNames,
-): readonly RoleGrants[] {
+export function roleGrants(flavour: Flavour, schema: OutboxSchema, names: RoleNames): readonly RoleGrants[] {
   const dialect = flavour === 'postgres' ? 'postgres' : 'mysql'
   const { table, parts } = schema
   const roles: RoleGrants[] = []
@@ -47,7 +46,7 @@ export function roleGrants(
     roles.push({ role, name: names[role], grants: [...usage, ...tables, ...more] })
   }
   if (parts.includes('base')) {
-    add('application', applicationRights(dialect, schema))
+    add('application', applicationRights(flavour, schema))
     add('relay', relayRights(schema), [
       ...(dialect === 'postgres' ? [sequenceGrant(schema, names.relay)] : []),
       ...witnessGrants(flavour, names.relay),
@@ -60,10 +59,15 @@ export function roleGrants(
 type Right = readonly [what: string, kind: TableKind]
 
 /** The position is numbered by the table's own sequence: nothing is granted for it. */
-function applicationRights(dialect: Dialect, { table }: OutboxSchema): readonly Right[] {
-  // `onDuplicate: 'ignore'` looks at the id; on MySQL it also writes it back.
-  const ignoring = dialect === 'postgres' ? ', select (id)' : ', select (id), update (id)'
-  return [[`insert${table.uniqueId ? ignoring : ''}`, 'outbox']]
+function applicationRights(flavour: Flavour, { table }: OutboxSchema): readonly Right[] {
+  return [[`insert${table.uniqueId ? ignoring[flavour] : ''}`, 'outbox']]
+}
+
+/** `onDuplicate: 'ignore'` looks at the id; on MySQL it also writes it back, and MariaDB takes that for all columns. */
+const ignoring: Readonly<Record<Flavour, string>> = {
+  postgres: ', select (id)',
+  mysql: ', select (id), update (id)',
+  mariadb: ', select (id), update',
 }
 
 function relayRights({ parts }: OutboxSchema): readonly Right[] {
@@ -87,7 +91,7 @@ end $outboxkit$`
 }
 
 /** Not needed, but without them positions of rolled back rows may be looked for longer than they have to be. */
-function witnessGrants(flavour: 'postgres' | 'mysql' | 'mariadb', relay: string): string[] {
+function witnessGrants(flavour: Flavour, relay: string): string[] {
   const account = granteeOf('mysql', relay)
   if (flavour === 'mariadb') return [`grant process on *.* to ${account}`]
   if (flavour === 'mysql')

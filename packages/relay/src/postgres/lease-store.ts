@@ -7,8 +7,8 @@ import { insertLease, readLease, releaseLease, renewLease, takeLease } from './l
 /** The shortest time that an answer is waited for, in ms. */
 const leastTimeoutMs = 500
 
-// no such table; read-only (a replica)
-const statesToExplain: readonly unknown[] = ['42P01', '25006']
+// no such table; no right to it; read-only (a replica)
+const statesToExplain: readonly unknown[] = ['42P01', '42501', '25006']
 
 /**
  * The lease row, on a connection of its own: a renewal waits behind no read and no settlement. An answer that

@@ -40,8 +40,15 @@ function wouldBeCompiled(files: ProjectFiles, folder: string): boolean {
   return emits && (patterns.length === 0 || patterns.some((pattern) => /^(\.\/)?(\.|\*.*)$/.test(pattern)))
 }
 
+export interface ConfigPlace {
+  readonly files: ProjectFiles
+  /** Of the project: `.env` files above are not looked at. */
+  readonly root: string
+}
+
 /** The text of a new configuration. */
-export function configText(files: ProjectFiles, path: string, choice: Choice): string {
+export function configText(place: ConfigPlace, path: string, choice: Choice): string {
+  const { files } = place
   const from = (target: string) => relative(dirname(path), target).split(sep).join('/') || '.'
   const migrations = {
     tool: choice.tool,
@@ -67,7 +74,7 @@ export function configText(files: ProjectFiles, path: string, choice: Choice): s
     `  migrations: ${inline(migrations, style)},`,
     `})${end}`,
   ]
-  const code = [...dotenvLines(files, path, choice, style), ...lines].join('\n')
+  const code = [...dotenvLines(place, path, choice, style), ...lines].join('\n')
   return `${isCommonJs(files, path) ? toCommonJs(code) : code}\n`
 }
 
@@ -77,22 +84,29 @@ function inline(entries: Readonly<Record<string, string>>, { q }: CodeStyle): st
     .join(', ')} }`
 }
 
-/** Imports first; then, where the URL is in a `.env` file, what loads it. */
+/** Imports first; then, where the URL is in a `.env` file, what loads it: the command itself reads no such file. */
 function dotenvLines(
-  files: ProjectFiles,
+  { files, root }: ConfigPlace,
   path: string,
   { style: { dependencies, folder }, urlVariable }: Choice,
   { q, end }: CodeStyle,
 ): readonly string[] {
   const config = `import { defineConfig } from ${q('outboxkit')}${end}`
-  if (dependencies.has('dotenv')) return [`import ${q('dotenv/config')}${end}`, config, '']
+  const folders = ancestors(folder)
   const isNamed = new RegExp(`^[ \\t]*(?:export[ \\t]+)?${urlVariable}[ \\t]*=`, 'm')
-  if (!isNamed.test(files.read(join(folder, '.env')) ?? '') || dirname(path) !== folder) return [config, '']
+  const place = folders
+    .slice(0, folders.indexOf(root) + 1)
+    .find((above) => isNamed.test(files.read(join(above, '.env')) ?? ''))
+  // It loads the file of the working directory only.
+  if (dependencies.has('dotenv') && (place === undefined || place === folder))
+    return [`import ${q('dotenv/config')}${end}`, config, '']
+  if (place === undefined || dirname(path) !== folder) return [config, '']
+  const file = q(relative(folder, join(place, '.env')).split(sep).join('/'))
   return [
     `import { existsSync } from ${q('node:fs')}${end}`,
     config,
     '',
-    `if (existsSync(${q('.env')})) process.loadEnvFile(${q('.env')})${end}`,
+    `if (existsSync(${file})) process.loadEnvFile(${file})${end}`,
     '',
   ]
 }

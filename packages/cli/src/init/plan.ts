@@ -45,7 +45,12 @@ export function planInit(choice: Choice, context: PlanContext): InitPlan {
     plan === undefined ? [] : plan.files.map((file) => toChange(files, choice.style.folder, file))
   if (kept === undefined || (asked !== undefined && kept !== asked)) {
     const path = asked ?? configPath(files, choice.style)
-    changes.unshift({ path, mode: 'create', content: configText(files, path, choice), before: undefined })
+    changes.unshift({
+      path,
+      mode: 'create',
+      content: configText({ files, root }, path, choice),
+      before: undefined,
+    })
   }
   return {
     changes,

@@ -64,10 +64,11 @@ export function codeStyle(code: string): CodeStyle {
   const mark = double > single ? '"' : "'"
   const statements = code
     .split(/\r?\n/)
-    .filter((line) => /^(import|export|const|module)\b|^[}\])]/.test(line.trim()))
-  const ended = statements.filter((line) => line.trimEnd().endsWith(';'))
+    .map((line) => line.trim())
+    .filter((line) => /^(import|export|const|module)\b|^[}\])]/.test(line) && !/[{([,]$/.test(line))
+  const ended = statements.filter((line) => line.endsWith(';'))
   return {
     q: (text) => `${mark}${text.replaceAll('\\', '\\\\').replaceAll(mark, `\\${mark}`)}${mark}`,
-    end: ended.length * 3 > statements.length ? ';' : '',
+    end: ended.length * 2 > statements.length ? ';' : '',
   }
 }

@@ -57,7 +57,10 @@ export class Station {
 
   get state(): StationState {
     if (this.#mistake !== undefined) return 'failed'
-    return this.#relay?.state ?? 'connecting'
+    const relay = this.#relay
+    if (relay === undefined) return 'connecting'
+    // Between two terms, after a fault: it was the owner, and is about to be again, or to stand by.
+    return relay.state === 'owner' && relay.metrics().owner === 0 ? 'starting' : relay.state
   }
 
   /** What keeps it from running until somebody puts it right. */

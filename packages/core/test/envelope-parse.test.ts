@@ -269,3 +269,24 @@ describe('messages that are no outbox events', () => {
     expect(parseMessage({ key: null, value: '1', headers })).toMatchObject({ id: 'first', payload: 1 })
   })
 })
+
+describe('an event that is sent again', () => {
+  const again = { ...event, headers: '{"tenant":"acme","outbox-replay":"2026-02-01T00:00:00.000Z"}' }
+
+  it.each([
+    ['cloudEvents', cloudEvents()],
+    ['cloudEvents, structured', cloudEvents({ mode: 'structured' })],
+    ['debezium', debezium()],
+    ['debezium with the headers', debezium({ additional: [{ column: 'headers', header: 'headers' }] })],
+  ])('says so: %s', (_, envelope) => {
+    const { headers } = parseMessage(asKafkajs(envelope.toMessage(again)))
+    expect(headers['outbox-replay']).toBe('2026-02-01T00:00:00.000Z')
+  })
+
+  it('leaves the other headers of a Debezium message alone', () => {
+    expect(debezium().toMessage(again).headers).toEqual([
+      ['id', event.id],
+      ['outbox-replay', '2026-02-01T00:00:00.000Z'],
+    ])
+  })
+})

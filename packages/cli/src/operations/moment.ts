@@ -25,7 +25,9 @@ export function parseBound(flag: string, text: string): RangeBound {
   const at = Date.parse(
     minutes === undefined ? `${date}T00:00:00Z` : `${date}T${minutes}:${seconds}${zone?.toUpperCase()}`,
   )
-  if (date === undefined || Number.isNaN(at))
+  // The 30th of February would become a day in March.
+  const isDay = date !== undefined && new Date(`${date}T00:00:00Z`).getUTCDate() === Number(date.slice(8))
+  if (!isDay || Number.isNaN(at))
     throw invalid(
       `${flag} must be a time like 2026-01-31T10:00:00Z, a date, how long ago (2h), or a position, got ${JSON.stringify(text)}.`,
     )

@@ -1,7 +1,7 @@
 import { qualifiedName, type OutboxTable } from '@outboxkit/core'
 import type { Database, Row } from '../database/database.js'
 import { isLoopback } from '../doctor/loopback.js'
-import type { DevFacts } from './mode.js'
+import { manyEvents, type DevFacts } from './mode.js'
 
 /** Looks at lease and server. */
 export async function readFacts(
@@ -17,6 +17,7 @@ export async function readFacts(
     isLocal: isLoopback(database.name),
     ...(await (database.dialect === 'postgres' ? postgresServer(database) : mysqlServer(database))),
     isProduction: environment['NODE_ENV'] === 'production',
+    waiting: await countWaiting(database, table),
     wasServed: lease?.['fingerprint'] != null,
     owner:
       typeof owner === 'string' && expiresInMs > 0
@@ -35,6 +36,12 @@ async function readLease({ query, dialect }: Database, table: OutboxTable): Prom
     `select owner, epoch, fingerprint, ${expires} as expires from ${qualifiedName(table, dialect, 'lease')} where id = 1`,
   )
   return row
+}
+
+async function countWaiting({ query, dialect }: Database, table: OutboxTable): Promise<number> {
+  const rows = `select 1 from ${qualifiedName(table, dialect)} limit ${manyEvents + 1}`
+  const [row] = await query(`select count(*) as count from (${rows}) counted`)
+  return Number(row?.['count'])
 }
 
 type Server = Pick<DevFacts, 'service' | 'replicas'>

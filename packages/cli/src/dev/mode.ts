@@ -20,9 +20,14 @@ export interface DevFacts {
   readonly isProduction: boolean
   /** A relay other than dev has published from this outbox. */
   readonly wasServed: boolean
+  /** Events in the outbox, counted up to {@link manyEvents} + 1. */
+  readonly waiting: number
   /** Who owns the outbox now. */
   readonly owner: { readonly id: string; readonly epoch: number; readonly expiresInMs: number } | undefined
 }
+
+/** More than this are not from somebody trying things out. */
+export const manyEvents = 1_000
 
 export interface DevChoice {
   readonly mode: DevMode
@@ -46,7 +51,7 @@ export function chooseMode(facts: DevFacts, wish: DevWish): DevChoice {
 
 /** Why this may not be a database for development. */
 export function doubts(facts: DevFacts): string[] {
-  const { database, isLocal, service, replicas, isProduction, wasServed, owner } = facts
+  const { database, isLocal, service, replicas, isProduction, wasServed, waiting, owner } = facts
   const name = database.slice(database.indexOf('/') + 1)
   return [
     isLocal ? '' : `${database} is not on this machine`,
@@ -56,6 +61,7 @@ export function doubts(facts: DevFacts): string[] {
       : `${replicas === 1 ? 'a replica follows' : `${replicas} replicas follow`} the server`,
     /(^|[^a-z])prod(uction)?([^a-z]|$)/i.test(name) ? `the database is called ${name}` : '',
     isProduction ? 'NODE_ENV is production' : '',
+    waiting > manyEvents ? `more than ${manyEvents} events wait` : '',
     owner === undefined || !wasServed
       ? ''
       : `the relay ${owner.id} owns the outbox and publishes its events (epoch ${owner.epoch}, for another ${humanMs(owner.expiresInMs)} unless it renews)`,

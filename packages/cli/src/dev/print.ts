@@ -24,16 +24,14 @@ export class DevPrinter {
 
   event(event: StoredEvent, topic: string | null): void {
     const { paint, columns } = this.#output
-    const parts = [
-      paint.cyan(oneLine(topic ?? '(no topic)')),
-      paint.bold(event.aggregateId === null ? '(no key)' : oneLine(event.aggregateId)),
-      paint.green(oneLine(event.type)),
-    ]
+    const topicText = oneLine(topic ?? '(no topic)')
+    const key = event.aggregateId === null ? '(no key)' : oneLine(event.aggregateId)
+    const type = oneLine(event.type)
     const headers = headersOf(event)
-    const width = Math.max(
-      40,
-      columns - 16 - oneLine(`${topic}${event.aggregateId}${event.type}`).length - headers.length,
-    )
+    const parts = [paint.cyan(topicText), paint.bold(key), paint.green(type)]
+    // What the other parts, two spaces between them, and the time leave of the line.
+    const others = [clock(new Date(0)), topicText, key, type, ...(headers === '' ? [] : [headers])]
+    const width = Math.max(40, columns - others.join('  ').length - 2)
     if (!this.#options.full) parts.push(folded(event.payload, width))
     if (headers !== '') parts.push(paint.dim(headers))
     this.#line(parts.join('  '))

@@ -31,6 +31,8 @@ export type {
   PlannedFile,
 } from './migrations/generator.js'
 export { knexGenerator } from './migrations/knex/generator.js'
+export { prismaGenerator } from './migrations/prisma/generator.js'
+export { drizzleGenerator } from './migrations/drizzle/generator.js'
 export { sqlGenerator } from './migrations/sql/generator.js'
 export { readSqlMigrations, type SqlMigration } from './migrations/sql/files.js'
 export {
@@ -77,3 +79,6 @@ export {
   type ReplayResult,
   type ReplaySelection,
 } from './operations/replay.js'
+export { runWorker, type WorkerOptions } from './worker/worker.js'
+export { runOnce, type OnceOptions, type OnceResult } from './worker/once.js'
+export type { WorkerLog } from './worker/log.js'

@@ -2,9 +2,8 @@ import type { ResolvedConfig } from '../config/resolved.js'
 import type { ExitCode } from '../context.js'
 import { exitCodeOf } from '../output/failure.js'
 import { livenessOf, readinessOf, type HealthLimits, type HealthView } from './health.js'
-import { createHttp, listen, type HttpServer } from './http.js'
+import type { HttpServer } from './http.js'
 import type { WorkerLog } from './log.js'
-import { WorkerMetrics } from './metrics.js'
 import { Station } from './station.js'
 
 export interface WorkerOptions {
@@ -57,6 +56,11 @@ async function startHttp(
   { log, internal }: WorkerOptions,
 ): Promise<HttpServer | undefined> {
   if (port === undefined) return undefined
+  // Their libraries are loaded by whoever listens.
+  const [{ createHttp, listen }, { WorkerMetrics }] = await Promise.all([
+    import('./http.js'),
+    import('./metrics.js'),
+  ])
   const limits = { ...defaultLimits, ...internal?.limits }
   const metrics = new WorkerMetrics()
   const watches = stations.map((station) => new Watch(station))

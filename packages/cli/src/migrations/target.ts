@@ -1,4 +1,4 @@
-import { resolveTable, type Dialect, type SchemaOptions } from '@outboxkit/core'
+import { resolveTable, type Dialect, type OptionalPart, type SchemaOptions } from '@outboxkit/core'
 import type { DatabaseSettings, ResolvedConfig } from '../config/resolved.js'
 import type { CommandContext } from '../context.js'
 import type { GenerateFlags } from './flags.js'
@@ -46,15 +46,28 @@ export async function migrationTargets(
         payload: table.payload,
         ...given('schema', table.schema),
         ...(table.uniqueId ? { uniqueId: true } : {}),
-        ...given('with', migrations.with),
+        ...given('with', wantedParts(config, name)),
         ...given('only', migrations.only),
         ...given('idType', migrations.idType),
         ...given('partitioned', migrations.partitioned),
         ...flagOptions(flags),
+        ...given('with', flags.with && [...flags.with, ...(wantedParts(config, name) ?? [])]),
       },
     }
   })
   return { config, targets }
+}
+
+/** A relay that archives needs an archive: also when nobody has said so twice. */
+function wantedParts(
+  { migrations, values }: ResolvedConfig,
+  outbox: string,
+): readonly OptionalPart[] | undefined {
+  const archives = values.some(
+    ({ key, value }) => (key === 'cleanup' || key === `outboxes.${outbox}.cleanup`) && value === 'archive',
+  )
+  if (!archives || migrations.only !== undefined) return migrations.with
+  return [...new Set<OptionalPart>([...(migrations.with ?? []), 'archive'])]
 }
 
 function flagOptions(flags: GenerateFlags): SchemaOptions {

@@ -55,11 +55,14 @@ export async function relayInMemory(
     else printer.warn('standby', standbyText(isRelay, owner, epoch))
   })
   try {
+    // Ended while the database was looked at.
+    if (signal.aborted) return 'ended'
     await relay.start()
     await relay.finished
     return served ? 'served' : 'ended'
   } catch (error) {
     if (isOutboxError(error) && error.details['reason'] === servedByAnother) return 'served'
+    if (signal.aborted && error === signal.reason) return 'ended'
     throw error
   } finally {
     await relay.stop()

@@ -1,6 +1,13 @@
-import type { Dialect, SchemaOptions } from '@outboxkit/core'
+import { resolveSchema, type Dialect, type SchemaOptions } from '@outboxkit/core'
 import { describe, expect, test } from 'vitest'
-import { generateMigration, knexGenerator, sqlGenerator, type MigrationGenerator } from '../../src/index.js'
+import {
+  generateMigration,
+  knexGenerator,
+  roleGrants,
+  sqlGenerator,
+  type MigrationGenerator,
+} from '../../src/index.js'
+import { rolesText } from '../../src/migrations/roles.js'
 import { MemoryProject } from './memory-project.js'
 
 const dialects: readonly Dialect[] = ['postgres', 'mysql']
@@ -44,6 +51,17 @@ describe.each(dialects)('what is written for %s', (dialect) => {
         fixture(`sql-${dialect}/${path.replace('outbox-migrations/', '')}`),
       )
   })
+})
+
+test.for(['postgres', 'mysql', 'mariadb'] as const)('the rights of the roles on %s', async (flavour) => {
+  const dialect = flavour === 'postgres' ? 'postgres' : 'mysql'
+  const host = dialect === 'mysql' ? '@%' : ''
+  const roles = roleGrants(flavour, resolveSchema(dialect, { ...upgraded, schema: 'shop' }), {
+    application: `app${host}`,
+    relay: `relay${host}`,
+    consumer: `consumer${host}`,
+  })
+  await expect(rolesText(roles).trimEnd()).toMatchFileSnapshot(fixture(`roles-${flavour}.sql`))
 })
 
 describe.each(generators)('generate for $tool', (generator) => {
@@ -98,7 +116,9 @@ describe.each(generators)('generate for $tool', (generator) => {
     expect(() => generate(project, generator, { partitioned: ['archive'] })).toThrowError(/partitioned/)
     const plain = new MemoryProject('postgres')
     generate(plain, generator, { with: ['archive'], partitioned: [] })
-    expect(generate(plain, generator, { with: ['archive', 'inbox'] })[0]?.content).not.toContain('partition by')
+    expect(generate(plain, generator, { with: ['archive', 'inbox'] })[0]?.content).not.toContain(
+      'partition by',
+    )
   })
 })
 

@@ -5,7 +5,7 @@ import { ancestors, readPackageJson } from '../project/package-json.js'
 import type { Choice } from './choose.js'
 import { codeStyle, type CodeStyle } from './style.js'
 
-const configExtensions = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs', 'json']
+export const configExtensions: readonly string[] = ['ts', 'mts', 'cts', 'js', 'mjs', 'cjs', 'json']
 
 /** The configuration that is there already, in the package or above it, within the project. */
 export function existingConfig(files: ProjectFiles, folder: string, root: string): string | undefined {
@@ -124,7 +124,12 @@ function toCommonJs(code: string): string {
     .replace(/^export default/m, 'module.exports =')
 }
 
-/** `outbox.config.<extension>` of any kind, or what `--config` may name. */
 export function isConfigName(path: string): boolean {
-  return configExtensions.includes(extname(basename(path)).slice(1))
+  return configExtensions.includes(extname(path).slice(1))
+}
+
+/** What a command that runs in `folder` needs to find the configuration. */
+export function configFlags(folder: string, path: string): readonly string[] {
+  const isFound = ancestors(folder).includes(dirname(path)) && basename(path).startsWith('outbox.config.')
+  return isFound ? [] : ['--config', relative(folder, path)]
 }

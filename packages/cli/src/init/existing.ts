@@ -1,17 +1,19 @@
 import { dirname, join } from 'node:path'
 import type { SchemaOptions } from '@outboxkit/core'
 import { loadValues } from '../config/load.js'
+import { configurationError } from '../config/problems.js'
 import type { MigrationTool } from '../config/resolved.js'
 import { defined, valueOf } from '../config/values.js'
 import type { ProjectFiles } from '../project/files.js'
-import { exportedLiteral, literalAt, stringAt } from '../project/literals.js'
+import { exportedLiteral, literalAt, stringsAt } from '../project/literals.js'
 
 /** What a configuration that is there says about migrations. Paths are absolute. */
 export interface ExistingSettings {
   readonly tool?: MigrationTool | undefined
   readonly schema?: string | undefined
   readonly out?: string | undefined
-  readonly options: SchemaOptions
+  /** `undefined`: it has several outboxes, and so not one first migration. */
+  readonly options: SchemaOptions | undefined
 }
 
 /**
@@ -26,16 +28,28 @@ export async function existingSettings(
     environment,
   }: { readonly cwd: string; readonly environment: Readonly<Record<string, string | undefined>> },
 ): Promise<ExistingSettings> {
-  try {
-    const { shared, problems } = await loadValues({ cwd, environment, file, onWarning: () => undefined })
-    if (problems.length > 0) throw new Error('not valid')
-    return settings(file, (key) => valueOf(shared, key))
-  } catch (error) {
-    const literal = exportedLiteral(files.read(file) ?? '')
-    const isKnown = literalAt(literal, 'table')?.kind !== 'dynamic' && literal.kind === 'object'
-    if (!isKnown) throw error
-    return settings(file, (key) => stringAt(literal, ...key.split('.')))
-  }
+  const loaded = await loadValues({ cwd, environment, file, onWarning: () => undefined }).catch(
+    (error: unknown) => ({ error }),
+  )
+  if ('error' in loaded) return settingsInText(files.read(file) ?? '', file, loaded.error)
+  const { shared, outboxes, problems } = loaded
+  if (problems.length > 0) throw configurationError(problems)
+  const [outbox] = outboxes
+  const found = settings(file, (key) => valueOf(outbox?.layer ?? shared, key) ?? valueOf(shared, key))
+  return outboxes.length > 1 ? { ...found, options: undefined } : found
+}
+
+function settingsInText(text: string, file: string, error: unknown): ExistingSettings {
+  const literal = exportedLiteral(text)
+  // Several outboxes are not read as text.
+  if (literal.kind !== 'object' || literalAt(literal, 'outboxes') !== undefined) throw error
+  return settings(file, (key) => {
+    const found = literalAt(literal, ...key.split('.'))
+    if (found === undefined) return undefined
+    if (found.kind === 'value') return found.value
+    if (found.kind === 'list' && found.items.every(({ kind }) => kind === 'value')) return stringsAt(found)
+    throw error
+  })
 }
 
 function settings(file: string, valueAt: (key: string) => unknown): ExistingSettings {

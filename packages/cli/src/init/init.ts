@@ -45,7 +45,7 @@ export async function prepareInit(request: InitRequest): Promise<PreparedInit> {
     ? first
     : await detectProject({ files, cwd, environment, evaluate, ...detectFlags(flags) })
   const choice = await choose({ files, environment, project, flags, ask })
-  const options = existing?.settings.options ?? defaultOptions(choice)
+  const options = existing === undefined ? defaultOptions(choice) : existing.settings.options
   const plan = planInit(choice, {
     files,
     root: project.root,
@@ -54,14 +54,16 @@ export async function prepareInit(request: InitRequest): Promise<PreparedInit> {
     config: request.flags?.config,
     options,
   })
-  const table = { name: options.name === 'outbox' ? undefined : options.name, schema: options.schema }
-  return {
-    ...plan,
-    project,
-    choice,
-    steps: nextSteps(choice, { files, project, cwd, next: plan.next, table }),
-  }
+  const config = request.flags?.config
+  const steps = nextSteps(choice, { files, project, cwd, next: plan.next, config, table: tableOf(options) })
+  return { ...plan, project, choice, steps }
 }
+
+/** What an application has to say to find the same table. */
+const tableOf = ({ name, schema }: SchemaOptions = {}) => ({
+  name: name === 'outbox' ? undefined : name,
+  schema,
+})
 
 const detectFlags = (flags: InitFlags | undefined) => ({
   schema: flags?.schema,

@@ -5,7 +5,7 @@ import type { MigrationGenerator, Plan, PlannedFile } from '../migrations/genera
 import type { ProjectFiles } from '../project/files.js'
 import type { FileChange } from './apply.js'
 import type { Choice } from './choose.js'
-import { configPath, configText, existingConfig } from './config-file.js'
+import { configExtensions, configPath, configText, existingConfig, isConfigName } from './config-file.js'
 import { dialectOf, migrationProject } from './migration-project.js'
 import { appendedText } from './style.js'
 
@@ -28,8 +28,8 @@ export interface PlanContext {
   readonly now: Date
   /** `--config`: where the configuration goes. */
   readonly config?: string | undefined
-  /** What the first migration makes. */
-  readonly options: SchemaOptions
+  /** What the first migration makes; `undefined`: none is to be written. */
+  readonly options: SchemaOptions | undefined
 }
 
 /** Pure: it reads through `files` and gives the changes. Throws `OUTBOX_OPTION_INVALID` for what cannot be planned. */
@@ -40,6 +40,11 @@ export function planInit(choice: Choice, context: PlanContext): InitPlan {
     asked !== undefined && files.kind(asked) === 'file'
       ? asked
       : existingConfig(files, choice.style.folder, root)
+  if (asked !== undefined && !isConfigName(asked))
+    throw new OutboxError(
+      'OUTBOX_OPTION_INVALID',
+      `--config ${asked} must end in ${configExtensions.map((extension) => `.${extension}`).join(', ')}.`,
+    )
   const plan = planMigration(choice, context)
   const changes =
     plan === undefined ? [] : plan.files.map((file) => toChange(files, choice.style.folder, file))
@@ -56,12 +61,13 @@ export function planInit(choice: Choice, context: PlanContext): InitPlan {
     changes,
     keptConfig: kept,
     next: plan?.next ?? [],
-    hasMigration: plan === undefined,
+    hasMigration: plan === undefined && context.options !== undefined,
   }
 }
 
 /** `undefined` when the migrations have the tables: every further step is that of `outboxkit generate`. */
 function planMigration(choice: Choice, { files, generator, now, options }: PlanContext): Plan | undefined {
+  if (options === undefined) return undefined
   const { style, schema, out, candidate } = choice
   const project = migrationProject(files, {
     root: style.folder,

@@ -38,6 +38,8 @@ export function reportInit(output: Output, prepared: PreparedInit, { cwd, isDryR
   output.line()
   if (keptConfig !== undefined) output.line(`  kept      ${shown(keptConfig)} (it was there)`)
   if (prepared.hasMigration) output.line('  kept      the migrations, which have the tables')
+  if (keptConfig !== undefined && !prepared.hasMigration && changes.length === 0)
+    output.line('  The configuration has several outboxes: outboxkit generate writes their migrations.')
   if (changes.length === 0) return output.line('\nNothing to do.')
   if (diff !== undefined) return reportDiff(output, diff)
   for (const { mode, path } of changes)

@@ -4,6 +4,7 @@ import type { ProjectFiles } from '../project/files.js'
 import { findHandle, type Handle } from '../project/handle.js'
 import type { Orm } from '../project/names.js'
 import type { Choice } from './choose.js'
+import { configFlags } from './config-file.js'
 import { installCommand, shellWord, withFlags, withManager } from './manager.js'
 
 /** What a person does next. */
@@ -19,18 +20,21 @@ export interface StepContext {
   readonly cwd: string
   /** What the generator leaves to a person. */
   readonly next: readonly string[]
+  /** The configuration that was asked for. */
+  readonly config?: string | undefined
   readonly table: { readonly name?: string | undefined; readonly schema?: string | undefined }
 }
 
 /** From here to the first event, in the words of this project. */
 export function nextSteps(choice: Choice, context: StepContext): readonly Step[] {
-  const { project, next, cwd } = context
+  const { project, next, cwd, config } = context
   const { style, tool } = choice
   const { packageManager: manager } = project
   const adapter = tool === 'sql' ? [] : [`@outboxkit/${tool}`]
   const missing = [...adapter, 'outboxkit'].filter((name) => !style.dependencies.has(name))
   const place = relative(cwd, style.folder)
   const flags = choice.candidate?.commandFlags ?? []
+  const ownFlags = config === undefined ? [] : configFlags(style.folder, config)
   return [
     ...(place === ''
       ? []
@@ -40,7 +44,10 @@ export function nextSteps(choice: Choice, context: StepContext): readonly Step[]
       ? []
       : [{ title: 'Migrate', lines: next.map((line) => withManager(manager, withFlags(line, flags))) }]),
     ...(tool === 'sql' ? [insertStep(choice, context)] : handleSteps(tool, choice, context)),
-    { title: 'See the event appear, without Kafka', lines: [withManager(manager, 'npx outboxkit dev')] },
+    {
+      title: 'See the event appear, without Kafka',
+      lines: [withManager(manager, ['npx outboxkit dev', ...ownFlags.map(shellWord)].join(' '))],
+    },
   ]
 }
 

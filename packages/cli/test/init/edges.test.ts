@@ -155,6 +155,54 @@ describe('a configuration that is there', () => {
   })
 })
 
+describe('a configuration that is there and', () => {
+  const migration = (folder: string) => {
+    const path = Object.keys(readTree(folder)).find((name) => name.endsWith('migration.sql'))
+    return path === undefined ? undefined : read(folder, path)
+  }
+
+  it('cannot be loaded: what its text says of the tables is not lost', async () => {
+    const more = "uniqueId: true }, migrations: { with: ['inbox'] } }"
+    const config = `import './missing.js'\nexport default { table: { name: 'events', ${more}\n`
+    const folder = project({ ...prisma, 'outbox.config.mjs': config })
+    expect((await run(folder, ['init'])).code).toBe(0)
+    expect(migration(folder)).toContain('create unique index')
+    expect(migration(folder)).toContain('events_inbox')
+  })
+
+  it('is wrong: it is not guessed what was meant', async () => {
+    const folder = project({ ...prisma, 'outbox.config.json': '{"tabel":{"name":"events"}}' })
+    const { code, stderr } = await run(folder, ['init'])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('table')])
+    expect(migration(folder)).toBeUndefined()
+  })
+
+  it('has several outboxes: their migrations are those of outboxkit generate', async () => {
+    const config = '{"outboxes":{"a":{"table":{"name":"a"}},"b":{"table":{"name":"b"}}}}'
+    const folder = project({ ...prisma, 'outbox.config.json': config })
+    const { code, stdout } = await run(folder, ['init'])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('several outboxes: outboxkit generate')])
+    expect(migration(folder)).toBeUndefined()
+  })
+})
+
+describe('--config', () => {
+  it('says where the configuration goes, and the next command where it is', async () => {
+    const folder = project(prisma)
+    const { stdout } = await run(folder, ['init', '--config', 'ops/events.config.mjs'])
+    expect(stdout).toContain('created   ops/events.config.mjs')
+    expect(stdout).toContain('npx outboxkit dev --config ops/events.config.mjs')
+    expect(read(folder, 'ops/events.config.mjs')).toContain("schema: '../prisma/schema.prisma'")
+    const again = await run(folder, ['init', '--config', 'ops/events.config.mjs'])
+    expect(again.stdout).toContain('Nothing to do.')
+  })
+
+  it('is refused for what cannot be loaded', async () => {
+    const { code, stderr } = await run(project(prisma), ['init', '--config', 'outbox.yaml'])
+    expect([code, stderr]).toEqual([2, expect.stringContaining('must end in .ts')])
+  })
+})
+
 describe('--dry-run', () => {
   it('prints a diff that git applies to the same result', async () => {
     const { execFileSync } = await import('node:child_process')

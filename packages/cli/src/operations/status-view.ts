@@ -18,6 +18,19 @@ export function printStatus(output: Output, status: OutboxStatus | StatusFailure
   output.line(`  relay       ${relayText(state)}`)
   output.line(`  held        ${heldText(state)}`)
   output.line(`  last error  ${errorText(state)}`)
+  const hint = hintFor(state)
+  if (hint !== undefined) output.line(`  hint        ${output.paint.yellow(hint)}`)
+}
+
+// A relay that works has published an event long before, in seconds.
+const stuckAfter = 30
+
+/** What to look at next, when events wait for longer than they should. */
+export function hintFor({ backlog, lease }: OutboxState): string | undefined {
+  if (backlog.oldestAgeSeconds === null || backlog.oldestAgeSeconds < stuckAfter) return undefined
+  if (lease === undefined || lease.owner === null || lease.expired)
+    return "events wait and no relay owns the table: start one ('outboxkit relay')"
+  return 'events wait although a relay owns the table: its log and /metrics say whether the broker takes nothing, or it only has much to do'
 }
 
 /** The head of the lines of {@link watchLine}. */
@@ -54,7 +67,8 @@ function columns(cells: readonly string[]): string {
 export function statusData(status: OutboxStatus | StatusFailure): object {
   if (!('error' in status)) {
     const { state, ...place } = status
-    return { ...place, ...state, lease: state.lease ?? null, lastError: state.lastError ?? null }
+    const { lease = null, lastError = null } = state
+    return { ...place, ...state, lease, lastError, hint: hintFor(state) ?? null }
   }
   const { code, message } = status.error
   return { outbox: status.outbox, error: { code, message } }

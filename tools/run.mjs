@@ -2,12 +2,15 @@
 // missing or older than the lock file, then starts the real program.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { withInstallLock } from './install-lock.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const stamp = join(root, 'node_modules', '.outboxkit-lock')
+// Not in node_modules, which npm ci deletes.
+const installLock = join(root, '.install.lock')
 const tsx = ['--import', 'tsx']
 
 const programs = {
@@ -41,14 +44,39 @@ function requireNode() {
   process.exit(1)
 }
 
+function isInstalled(wanted) {
+  try {
+    return readFileSync(stamp, 'utf8') === wanted
+  } catch {
+    return false
+  }
+}
+
+/** Two commands at once in a fresh clone: the second one waits, and finds everything installed. */
 async function installIfNeeded() {
   const wanted = lockHash()
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return
+  if (isInstalled(wanted)) return
+  const giveUp = () => process.exit(130)
+  const onWait = () => {
+    console.error('Waiting for another command that is installing the packages …')
+    process.once('SIGINT', giveUp)
+  }
+  const work = (note) => {
+    process.off('SIGINT', giveUp)
+    return install(wanted, note)
+  }
+  await withInstallLock(installLock, work, onWait)
+}
+
+async function install(wanted, note) {
+  if (isInstalled(wanted)) return
   console.error('Installing the packages of the lock file (npm ci) …')
   const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm'
   // A registry may refuse for a moment; what has arrived is in npm's cache, so another try goes on from there.
   for (let attempt = 1; attempt <= 3; attempt++) {
-    if ((await run(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'])) !== 0) continue
+    const code = await run(npm, ['ci', '--no-audit', '--no-fund', '--loglevel=error'], note)
+    if (code === 130) process.exit(130)
+    if (code !== 0) continue
     writeFileSync(stamp, wanted)
     return
   }
@@ -57,8 +85,9 @@ async function installIfNeeded() {
 }
 
 /** Runs a command to its end; the exit code. A signal to this process ends the command too. */
-function run(command, args) {
+function run(command, args, onStart = () => {}) {
   const child = spawn(command, args, { cwd: root, env: environment, stdio: 'inherit' })
+  if (child.pid !== undefined) onStart(child.pid)
   const stop = (signal) => child.kill(signal)
   // Ctrl-C reaches the child through the terminal; a signal to this process alone has to be passed on.
   for (const signal of ['SIGTERM', 'SIGHUP']) process.once(signal, stop)

@@ -71,7 +71,6 @@ export {
   detached,
   openTelemetry,
   runInContext,
-  spanContextOf,
   untraced,
   warnOfTracing,
   withSpan,

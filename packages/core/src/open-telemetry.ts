@@ -8,6 +8,8 @@ import { processWarning } from './warning.js'
  *
  * Tracing must never lose or fail an event: whatever a propagator, a context manager or a span processor throws is
  * caught and warned of once.
+ *
+ * What is exported from here serves the packages of Outboxkit; applications need `withEventContext` only.
  */
 
 /** `Context` of OpenTelemetry. */

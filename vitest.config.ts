@@ -43,7 +43,11 @@ export default defineConfig({
       // Needs a real PostgreSQL or Kafka.
       project({
         name: 'servers',
-        include: ['packages/*/test-servers/**/*.test.ts', 'test-matrix/conformance/**/*.test.ts'],
+        include: [
+          'packages/*/test-servers/**/*.test.ts',
+          'test-matrix/conformance/**/*.test.ts',
+          'test-matrix/migrations/**/*.test.ts',
+        ],
       }),
       otherDrizzle('oldest'),
       otherDrizzle('next'),

@@ -53,7 +53,8 @@ export function drizzleKit(project: Project, url: string, ...args: string[]): Pr
 export async function proposedByPush(project: Project, url: string): Promise<string[]> {
   const { output } = await drizzleKit(project, url, 'push', '--verbose', '--strict')
   if (/No changes detected/.test(output)) return []
-  const [, list] = /You are about to execute current statements:\s*([\s\S]*?)\n\s*Error: Interactive/.exec(output) ?? []
+  const [, list] =
+    /You are about to execute current statements:\s*([\s\S]*?)\n\s*Error: Interactive/.exec(output) ?? []
   if (list === undefined) throw new Error(`drizzle-kit push said neither yes nor no:\n${output}`)
   return list
     .split(/\n|--> statement-breakpoint/)

@@ -1,8 +1,8 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
 import { runNode, type Outcome } from './programs.js'
 
 /** Prisma 7 is the repository's own; the oldest supported one is kept beside it. */
@@ -32,7 +32,7 @@ export async function prisma(
     cwd: project.folder,
     env: {
       DATABASE_URL: project.url,
-      PRISMA_SCHEMA_ENGINE_BINARY: schemaEngine(),
+      PRISMA_SCHEMA_ENGINE_BINARY: await schemaEngine(),
       // Prisma 6 looks for it even where `engineType` says that there is none.
       PRISMA_QUERY_ENGINE_LIBRARY: '/bin/true',
       CHECKPOINT_DISABLE: '1',
@@ -43,17 +43,30 @@ export async function prisma(
   })
 }
 
-let executable: string | undefined
+let executable: Promise<string> | undefined
 
-/** Prisma starts one file and takes no arguments for it. */
-function schemaEngine(): string {
-  if (executable !== undefined) return executable
-  const program = fileURLToPath(new URL('prisma-engine/main.ts', import.meta.url))
-  const tsx = createRequire(import.meta.url).resolve('tsx')
-  const folder = mkdtempSync(join(tmpdir(), 'outboxkit-schema-engine-'))
+/** The path of an executable that Prisma takes for its own. */
+export const schemaEngine = (): Promise<string> => (executable ??= makeSchemaEngine())
+
+/**
+ * Prisma starts one file, without arguments of ours, and several times for each command: so it is compiled once. It stands
+ * within node_modules, from where it finds its packages.
+ */
+async function makeSchemaEngine(): Promise<string> {
+  const folder = join(repository, `node_modules/.cache/outboxkit/schema-engine-${process.pid}`)
   process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  executable = join(folder, 'schema-engine')
-  writeFileSync(executable, `#!/bin/sh\nexec "${process.execPath}" --import "${tsx}" "${program}" "$@"\n`)
-  chmodSync(executable, 0o755)
-  return executable
+  const program = join(folder, 'main.mjs')
+  await build({
+    entryPoints: [fileURLToPath(new URL('prisma-engine/main.ts', import.meta.url))],
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    outfile: program,
+  })
+  const file = join(folder, 'schema-engine')
+  writeFileSync(file, `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`)
+  chmodSync(file, 0o755)
+  return file
 }

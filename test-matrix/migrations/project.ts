@@ -1,5 +1,4 @@
 import {
-  appendFileSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
@@ -11,8 +10,14 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { resolveSchema, upgradeSql, type Dialect, type OutboxSchema, type SchemaOptions } from '@outboxkit/core'
-import type { MigrationGenerator, MigrationProject, Plan } from '../../packages/cli/src/migrations/generator.js'
+import type { Dialect, OutboxSchema, SchemaOptions } from '@outboxkit/core'
+import { openDatabase } from '../../packages/cli/src/database/open.js'
+import { compareSchema, type Drift } from '../../packages/cli/src/migrations/compare-schema.js'
+import { folderProject } from '../../packages/cli/src/migrations/folder-project.js'
+import { generateMigration, type Generated } from '../../packages/cli/src/migrations/generate.js'
+import type { MigrationGenerator } from '../../packages/cli/src/migrations/generator.js'
+import { readSchema } from '../../packages/cli/src/migrations/read-schema.js'
+import { writePlan } from '../../packages/cli/src/migrations/write-plan.js'
 
 /** A user's project in a folder of its own, outside the repository. */
 export interface Project extends Disposable {
@@ -46,50 +51,25 @@ export function linkPackage(project: Project, name: string, target: string): voi
   symlinkSync(target, link)
 }
 
-export interface Generated {
-  /** The files that were written. */
-  readonly paths: readonly string[]
-  readonly plan: Plan
-}
-
-/** What `outboxkit generate` does, without a database: finds, plans, writes. */
+/** What `outboxkit generate` does without a database: finds, plans, writes. */
 export function generate(
   generator: MigrationGenerator,
-  project: Project,
+  { folder }: Project,
   dialect: Dialect,
   options: SchemaOptions = {},
 ): Generated {
-  const view = viewOf(project, dialect)
-  const wanted = resolveSchema(dialect, options)
-  const from = generator.found(view, wanted)
-  const change = upgradeSql(dialect, from, wanted)
-  const plan =
-    from === undefined || change.up.length > 0
-      ? generator.plan(view, { from, to: wanted, change })
-      : (generator.remaining?.(view, wanted) ?? { files: [], next: [] })
-  for (const { path, content, mode } of plan.files) {
-    if (mode === 'append') appendFileSync(join(project.folder, path), content)
-    else project.write(path, content)
-  }
-  return { paths: plan.files.map(({ path }) => path), plan }
+  const project = folderProject({ root: folder, dialect })
+  const generated = generateMigration({ project, generator, options })
+  writePlan(project, generated.files)
+  return generated
 }
 
-function viewOf(project: Project, dialect: Dialect): MigrationProject {
-  const absolute = (path: string): string => join(project.folder, path)
-  return {
-    root: project.folder,
-    dialect,
-    out: undefined,
-    schema: undefined,
-    now: new Date(),
-    read: (path) => (existsSync(absolute(path)) ? readFileSync(absolute(path), 'utf8') : undefined),
-    list: (path) =>
-      existsSync(absolute(path))
-        ? readdirSync(absolute(path), { withFileTypes: true })
-            .map((entry) => (entry.isDirectory() ? `${entry.name}/` : entry.name))
-            .sort()
-        : [],
+/** What in the database differs from the tables that our own SQL makes; empty: nothing. */
+export async function drift(dialect: Dialect, url: string, wanted: OutboxSchema): Promise<readonly Drift[]> {
+  const database = await openDatabase({ dialect, url })
+  try {
+    return compareSchema(dialect, await readSchema(database, wanted.table), wanted)
+  } finally {
+    await database.close()
   }
 }
-
-export type { OutboxSchema }

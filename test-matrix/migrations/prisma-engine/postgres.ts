@@ -51,6 +51,7 @@ async function openShadow(url: string): Promise<SqlDriverAdapter> {
 }
 
 async function open(url: string): Promise<SqlDriverAdapter> {
+  if (!/^postgres(ql)?:/.test(url)) throw new Error('This build of the schema engine knows PostgreSQL only.')
   const target = new URL(url)
   const schema = target.searchParams.get('schema') ?? 'public'
   target.searchParams.delete('schema')

@@ -22,6 +22,9 @@ export const drizzleGenerator: MigrationGenerator = {
   },
 
   remaining(project, wanted): Plan {
+    // Tables that were made without Drizzle.
+    if (this.found(project, wanted) === undefined)
+      return { files: [definitions(project, undefined, wanted)], next: commands(project, wanted) }
     const folder = readFolder(project, outFolder(project))
     const statements = extraSql(project.dialect, foundInTexts(project.dialect, folder.texts, wanted), wanted)
     if (statements.length === 0) return { files: [], next: [] }
@@ -46,7 +49,7 @@ function definitionsFile(project: MigrationProject): string {
   if (path === undefined)
     throw new OutboxError(
       'OUTBOX_OPTION_INVALID',
-      `No file with a Drizzle schema was found (looked for ${usual.join(', ')}). Name the file for the definitions, which drizzle-kit must read as well, with --schema.`,
+      `No file with a Drizzle schema was found (looked for ${usual.join(', ')}). Name the file for the definitions, which drizzle-kit must read as well, as migrations.schema in outbox.config.`,
     )
   return posix.normalize(path)
 }
@@ -89,7 +92,7 @@ function refuseTaken(path: string, text: string, schema: OutboxSchema): void {
   if (taken === undefined) return
   throw new OutboxError(
     'OUTBOX_OPTION_INVALID',
-    `${path} has something called ${taken} already. Rename it, give the outbox another name, or name another file that drizzle-kit reads with --schema.`,
+    `${path} has something called ${taken} already. Rename it, give the outbox another name, or name another file that drizzle-kit reads as migrations.schema in outbox.config.`,
   )
 }
 
@@ -100,5 +103,13 @@ function commands(project: MigrationProject, schema: OutboxSchema): string[] {
     'npx drizzle-kit generate',
     ...(isMore ? ['npx outboxkit generate (one more migration: what drizzle-kit cannot say)'] : []),
     'npx drizzle-kit migrate',
+    ...(schema.partitioned.length > 0
+      ? ['Never drizzle-kit push here: it knows no partitions and would drop the default one, with its rows.']
+      : []),
+    ...(project.dialect === 'mysql'
+      ? [
+          'On MariaDB never drizzle-kit push: it takes its own columns for changed ones and empties the tables.',
+        ]
+      : []),
   ]
 }

@@ -36,8 +36,8 @@ export function findPrisma(project: MigrationProject): PrismaPlace {
   }
   throw invalid(
     project.schema === undefined
-      ? `No Prisma schema with a datasource was found (looked for ${usual.join(', ')}). Name it with --schema.`
-      : `${project.schema} is no Prisma schema with a datasource. Name the file or the folder with --schema.`,
+      ? `No Prisma schema with a datasource was found (looked for ${usual.join(', ')}). Name it as migrations.schema in outbox.config, or by outboxkit init --schema.`
+      : `${project.schema} is no Prisma schema with a datasource. Name the file or the folder as migrations.schema in outbox.config.`,
   )
 }
 
@@ -53,13 +53,13 @@ export function modelSchema(
   if (dialect === 'mysql') {
     if (schema === undefined) return undefined
     throw invalid(
-      `On MySQL and MariaDB a schema is a database, and Prisma's migrations stand in the connection's: leave out the option schema (${schema}), or generate plain SQL (--orm sql).`,
+      `On MySQL and MariaDB a schema is a database, and Prisma's migrations stand in the connection's: leave out the option schema (${schema}), or generate plain SQL (--tool sql).`,
     )
   }
   if (place.schemas.length === 0) {
     if (schema === undefined || schema === 'public') return undefined
     throw invalid(
-      `Prisma looks at one schema only, and so cannot be told about tables in ${schema}: add schemas = ["public", ${JSON.stringify(schema)}] to the datasource in ${place.main} (Prisma then wants @@schema on each model), or leave out the option schema, or generate plain SQL (--orm sql).`,
+      `Prisma looks at one schema only, and so cannot be told about tables in ${schema}: add schemas = ["public", ${JSON.stringify(schema)}] to the datasource in ${place.main} (Prisma then wants @@schema on each model), or leave out the option schema, or generate plain SQL (--tool sql).`,
     )
   }
   const wanted = schema ?? 'public'

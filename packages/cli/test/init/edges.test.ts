@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { applyChanges, type FileChange } from '../../src/init/apply.js'
-import { readTree, writeTree, type Tree } from './tree.js'
+import { installCommand, readTree, writeTree, type Tree } from './tree.js'
 import { run, temporaryFolder } from './run.js'
 
 const schema = `datasource db {
@@ -32,6 +32,7 @@ const prisma: Tree = {
 function project(tree: Tree): string {
   const folder = temporaryFolder()
   writeTree(folder, tree)
+  installCommand(folder)
   return folder
 }
 

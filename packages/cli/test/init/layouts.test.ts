@@ -1,7 +1,7 @@
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { readTree, replaceTree } from './tree.js'
+import { installCommand, readTree, replaceTree } from './tree.js'
 import { run, temporaryFolder } from './run.js'
 
 // One folder for each kind of project: `before`, `after`, what is printed, and in run.json how it is called.
@@ -17,7 +17,7 @@ const refused = ['nothing', 'two-orms', 'sqlite']
 beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'], now: new Date('2026-01-02T03:04:05Z') }))
 afterEach(() => void vi.useRealTimers())
 
-describe.each(readdirSync(layouts))('outboxkit init in %s', (layout) => {
+describe.each(readdirSync(layouts))('outboxkit init in the project %s', (layout) => {
   const fixture = (name: string) => join(layouts, layout, name)
   const { arguments: more = [], folder = '.' } = JSON.parse(
     existsSync(fixture('run.json')) ? readFileSync(fixture('run.json'), 'utf8') : '{}',
@@ -26,6 +26,7 @@ describe.each(readdirSync(layouts))('outboxkit init in %s', (layout) => {
   it('writes what is in `after`, says so, and then has nothing to do', async () => {
     const project = temporaryFolder()
     cpSync(fixture('before'), project, { recursive: true })
+    installCommand(project)
     const cwd = join(project, folder)
 
     const dry = await run(cwd, ['init', '--dry-run', ...more])
@@ -34,7 +35,7 @@ describe.each(readdirSync(layouts))('outboxkit init in %s', (layout) => {
     const first = await run(cwd, ['init', ...more])
     const printed = `${first.stdout}${first.stderr}`.replaceAll(project, '/project')
     if (isUpdate) {
-      replaceTree(fixture('after'), project)
+      replaceTree(fixture('after'), readTree(project))
       writeFileSync(fixture('output.txt'), printed)
     }
     expect(readTree(project)).toEqual(readTree(fixture('after')))

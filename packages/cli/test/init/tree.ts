@@ -1,7 +1,7 @@
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 
-/** Path → text of every file below a folder. */
+/** Path → text of every file below a folder but node_modules. */
 export type Tree = Readonly<Record<string, string>>
 
 export function readTree(folder: string): Tree {
@@ -9,6 +9,7 @@ export function readTree(folder: string): Tree {
   const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .filter((path) => !path.startsWith('node_modules'))
     .sort()
   return Object.fromEntries(paths.map((path) => [path, readFileSync(join(folder, path), 'utf8')]))
 }
@@ -20,7 +21,20 @@ export function writeTree(folder: string, tree: Tree): void {
   }
 }
 
-export function replaceTree(folder: string, from: string): void {
+export function replaceTree(folder: string, tree: Tree): void {
   rmSync(folder, { recursive: true, force: true })
-  cpSync(from, folder, { recursive: true })
+  writeTree(folder, tree)
+}
+
+/**
+ * What a configuration imports, as if it were installed: the real one would be compiled anew in each test. The tests on real
+ * servers have the real one.
+ */
+export function installCommand(folder: string): void {
+  const define = 'defineConfig = (config) => config'
+  writeTree(join(folder, 'node_modules/outboxkit'), {
+    'package.json': JSON.stringify({ exports: { import: './index.mjs', require: './index.cjs' } }),
+    'index.mjs': `export const ${define}\n`,
+    'index.cjs': `exports.${define}\n`,
+  })
 }

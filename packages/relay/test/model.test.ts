@@ -51,7 +51,7 @@ const script: fc.Arbitrary<Script> = fc.record({
 
 /** The world of one run; it outlives the relays in it. */
 class World {
-  readonly outbox = new MemoryOutbox()
+  readonly outbox = new MemoryOutbox({ archive: true })
   readonly memory = memoryPublisher()
   readonly poison = new Set<number>()
   readonly published: StoredEvent[] = []
@@ -218,6 +218,30 @@ function problemsOf(world: World, nothingIsHeld: boolean): string[] {
       problems.push(`${position} is lost`)
   }
   if (nothingIsHeld && world.outbox.held.size > 0) problems.push('something is held for good')
+  return [...problems, ...archiveProblems(world, published)]
+}
+
+/** What has left is in the archive, once and as what it was; what was published in the order of each key. */
+function archiveProblems({ outbox, skipped, inserted }: World, published: ReadonlySet<number>): string[] {
+  const problems: string[] = []
+  const places = new Map<number, number>()
+  const last = new Map<string, number>()
+  const count = ({ position }: StoredEvent): void =>
+    void places.set(position, (places.get(position) ?? 0) + 1)
+  for (const event of outbox.rows.values()) count(event)
+  for (const { event } of outbox.held.values()) count(event)
+  for (const { event, outcome } of outbox.archive) {
+    count(event)
+    const { position } = event
+    if (outcome === 'skipped' && !skipped.has(position)) problems.push(`${position} was not skipped`)
+    if (outcome !== 'published') continue
+    if (!published.has(position)) problems.push(`${position} is archived as published and was not`)
+    const lane = `${event.topic} ${scopeOf(event) ?? `#${position}`}`
+    if (position < (last.get(lane) ?? 0)) problems.push(`${lane} is out of order in the archive`)
+    last.set(lane, position)
+  }
+  for (const { position } of inserted)
+    if (places.get(position) !== 1) problems.push(`${position} is in ${places.get(position) ?? 0} places`)
   return problems
 }
 

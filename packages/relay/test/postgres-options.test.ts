@@ -40,6 +40,9 @@ describe('options', () => {
     [{ url, internal: { rule: 'none' } }, 'unsafeRule'],
     [{ url, maxBatchEvents: 0 }, 'maxBatchEvents must be a whole number, 1 or more, got 0'],
     [{ url, maxBatchBytes: 1.5 }, 'maxBatchBytes'],
+    [{ url, cleanup: 'keep' }, "cleanup must be 'delete' or 'archive'"],
+    [{ url, retentionMs: 5 }, "retentionMs is for cleanup: 'archive'"],
+    [{ url, cleanup: 'archive', retentionMs: 0 }, 'retentionMs must be a whole number, 1 or more'],
     [{ url, statementTimeoutMs: '5' }, 'statementTimeoutMs'],
   ])('%j is refused', (options, message) => {
     const error = caught(() => postgresSource(options as never))

@@ -9,6 +9,31 @@ import { complaints, createTables, one, outboxOf } from './doctor-support.js'
 const impatient: DoctorOptions = { limits: { oldTransactionMs: -1, oldBacklogMs: 0, historyLength: -1 } }
 const event = `(id, aggregatetype, aggregateid, type, payload) values (uuid(), 'order', '1', 'order.placed', '{}')`
 
+/** What is planted, and what is to be found; where both servers take the same way, one of them is enough. */
+const faults: readonly (readonly [statement: string, start: string, part: string, only?: string])[] = [
+  ['alter table outbox_lease engine = MyISAM', 'fatal engine', 'engine = InnoDB', 'mysql'],
+  ['alter table outbox drop column topic', 'fatal columns', 'topic', 'mysql'],
+  ['alter table outbox modify type varchar(200) not null', 'warning table-drift', 'type is varchar(200)'],
+  ['drop table outbox_held', 'fatal tables', 'outbox_held'],
+  [
+    'alter table outbox modify position smallint not null auto_increment, auto_increment = 31000',
+    'fatal sequence-range',
+    '95 %',
+    'mysql',
+  ],
+  [
+    'alter table outbox partition by range (position) (partition p1 values less than (1000))',
+    'warning partitions',
+    'values less than maxvalue',
+  ],
+  [
+    'insert into outbox_lease (id, schema_version) values (1, 99)',
+    'fatal schema-version',
+    'version 99',
+    'mysql',
+  ],
+]
+
 let tables: FreshDatabase
 
 describe.each(['mysql', 'mariadb'] as const)('%s', (server) => {
@@ -30,26 +55,13 @@ describe.each(['mysql', 'mariadb'] as const)('%s', (server) => {
     expect(all.filter((text) => !known.test(text) && !text.startsWith('info'))).toEqual([])
   })
 
-  it.each([
-    ['alter table outbox_lease engine = MyISAM', 'fatal engine', 'engine = InnoDB'],
-    ['alter table outbox drop column topic', 'fatal columns', 'topic'],
-    ['alter table outbox modify type varchar(200) not null', 'warning table-drift', 'type is varchar(200)'],
-    ['drop table outbox_held', 'fatal tables', 'outbox_held'],
-    [
-      'alter table outbox modify position smallint not null auto_increment, auto_increment = 31000',
-      'fatal sequence-range',
-      '95 %',
-    ],
-    [
-      'alter table outbox partition by range (position) (partition p1 values less than (1000))',
-      'warning partitions',
-      'values less than maxvalue',
-    ],
-    ['insert into outbox_lease (id, schema_version) values (1, 99)', 'fatal schema-version', 'version 99'],
-  ])('%s', async (statement, start, part) => {
-    await tables.query(statement)
-    expect(await found()).toEqual(one(`${start}:`, part))
-  })
+  it.each(faults.filter(([, , , only]) => only === undefined || only === server))(
+    '%s',
+    async (statement, start, part) => {
+      await tables.query(statement)
+      expect(await found()).toEqual(one(`${start}:`, part))
+    },
+  )
 
   it('with a backlog, held events and a transaction that stays open', async () => {
     await tables.query(`insert into outbox ${event}`)

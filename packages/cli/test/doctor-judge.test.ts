@@ -69,6 +69,19 @@ describe('findings', () => {
     ])
   })
 
+  it('are ok once, and only where nothing else is found', () => {
+    const ok = (check: CheckId) => ({
+      ...toFinding({ severity: 'info', check, found: '', todo: '' }),
+      severity: 'ok' as const,
+    })
+    const bad = toFinding({ severity: 'fatal', check: 'replica', found: '', todo: '' })
+    expect(
+      sorted([ok('replica'), bad, ok('fsync'), ok('fsync')]).map(
+        ({ severity, check }) => `${severity} ${check}`,
+      ),
+    ).toEqual(['fatal replica', 'ok fsync'])
+  })
+
   it('of a source of your own keep their severity', () => {
     const found = fromSource({ check: 'my-own', severity: 'fatal', found: 'a', todo: 'b' })
     expect(found).toMatchObject({ severity: 'fatal', found: 'a', todo: 'b' })
@@ -254,7 +267,7 @@ describe('Kafka', () => {
           partitions: [partition, { ...partition, ...changed }],
           config: { ...config, ...more },
         },
-        900_000,
+        { maxPayloadBytes: 900_000 },
       ),
     )
 
@@ -279,8 +292,23 @@ describe('Kafka', () => {
       type: 'TOPIC_AUTHORIZATION_FAILED',
       message: 'no',
     } as const
-    expect(texts(judgeTopic(denied, 1))).toEqual([expect.stringMatching(/^fatal topics: .*kafka-acls.sh/)])
-    expect(texts(judgeTopic({ ...denied, type: '' }, 1))).toEqual([expect.stringContaining('warning topics')])
+    expect(texts(judgeTopic(denied, { maxPayloadBytes: 1 }))).toEqual([
+      expect.stringMatching(/^fatal topics: .*kafka-acls.sh/),
+    ])
+    expect(texts(judgeTopic({ ...denied, type: '' }, { maxPayloadBytes: 1 }))).toEqual([
+      expect.stringContaining('warning topics'),
+    ])
+  })
+
+  it('that is missing, and will be created', () => {
+    const wishes = { maxPayloadBytes: 1, createsTopics: true }
+    expect(texts(judgeTopic({ status: 'missing', name: 'orders' }, wishes))).toEqual([
+      expect.stringContaining('info topics'),
+    ])
+  })
+
+  it('whose brokers are not known as data', () => {
+    expect(texts(judgeBrokers([]))).toEqual([expect.stringContaining('info brokers')])
   })
 
   it('with brokers that are named and cannot be reached', () => {

@@ -1,5 +1,5 @@
 import type { Publisher } from '@outboxkit/relay'
-import type { KafkaDriver } from './driver.js'
+import type { KafkaDriver, TopicShape } from './driver.js'
 
 /** How a publisher reaches Kafka: for whoever only looks at the cluster. Holds secrets. */
 export interface PublisherOrigin {
@@ -8,6 +8,8 @@ export interface PublisherOrigin {
   readonly client: Readonly<Record<string, unknown>> | undefined
   readonly topicTemplate: string
   readonly maxRequestBytes: number
+  /** Missing topics are created like this. */
+  readonly createTopics: TopicShape | undefined
 }
 
 // A configuration file may load another copy of this package than the program that reads it.

@@ -25,6 +25,7 @@ export function kafkaPublisher(options: KafkaPublisherOptions): Publisher {
     driver: resolved.driver,
     topicTemplate: resolved.topic ?? defaultTopic,
     maxRequestBytes: resolved.maxRequestBytes,
+    createTopics: resolved.createTopics,
   })
 }
 

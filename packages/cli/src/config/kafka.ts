@@ -74,6 +74,9 @@ function settingsOf(client: Readonly<Record<string, unknown>>, publisher: () => 
     get maxRequestBytes() {
       return publisherOrigin(probe())?.maxRequestBytes ?? 0
     },
+    get createsTopics() {
+      return publisherOrigin(probe())?.createTopics !== undefined
+    },
   }
 }
 

@@ -18,6 +18,8 @@ export interface KafkaSettings {
   readonly topicOf: (event: StoredEvent) => string | null
   readonly topicTemplate: string
   readonly maxRequestBytes: number
+  /** The relay creates missing topics. */
+  readonly createsTopics?: boolean | undefined
 }
 
 /** One outbox table and where its events go. */

@@ -84,11 +84,23 @@ function well(check: CheckId): Finding {
 const order = Object.keys(checks)
 const weight: Readonly<Record<Severity, number>> = { fatal: 0, warning: 1, info: 2, ok: 3 }
 
-/** The worst first, then in the order of the checks. */
+/**
+ * The worst first, then in the order of the checks. A check that two families look at from two sides is `ok` once, and
+ * only if neither has found anything.
+ */
 export function sorted(findings: readonly Finding[]): Finding[] {
-  return [...findings].sort(
-    (a, b) => weight[a.severity] - weight[b.severity] || order.indexOf(a.check) - order.indexOf(b.check),
-  )
+  const isBad = new Set(findings.filter(({ severity }) => severity !== 'ok').map(({ check }) => check))
+  const seen = new Set<CheckId>()
+  return findings
+    .filter(({ check, severity }) => {
+      if (severity !== 'ok') return true
+      const isFirst = !isBad.has(check) && !seen.has(check)
+      seen.add(check)
+      return isFirst
+    })
+    .sort(
+      (a, b) => weight[a.severity] - weight[b.severity] || order.indexOf(a.check) - order.indexOf(b.check),
+    )
 }
 
 /** How many there are of each severity. */

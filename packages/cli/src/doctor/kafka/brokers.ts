@@ -5,6 +5,15 @@ import type { BrokerAnswer } from './cluster.js'
 
 export function judgeBrokers(brokers: readonly BrokerAnswer[]): Problem[] {
   const configured = brokers.filter(({ origin }) => origin === 'configured')
+  if (configured.length === 0)
+    return [
+      problem(
+        'info',
+        'brokers',
+        'The brokers are not known: the configuration has them in a function.',
+        'Start the relay and see.',
+      ),
+    ]
   const isDown = configured.every(({ error }) => error !== undefined)
   const problems = brokers.flatMap(({ address, origin, error }) =>
     error === undefined ? [] : [unreachable(address, origin, error, isDown)],

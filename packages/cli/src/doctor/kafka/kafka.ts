@@ -1,7 +1,7 @@
 import type { KafkaSettings, ResolvedOutbox } from '../../config/resolved.js'
 import { runFamily, type Finding } from '../finding.js'
 import { judgeBrokers, judgeKafkaTls, judgeTopicCreation } from './brokers.js'
-import { readCluster } from './cluster.js'
+import { readCluster, type ClusterAnswer } from './cluster.js'
 import { judgeTopic } from './topics.js'
 
 /** How long one broker may take to answer, in ms. */
@@ -13,22 +13,32 @@ export async function kafkaFindings(
   { maxPayloadBytes }: Pick<ResolvedOutbox, 'maxPayloadBytes'>,
   topics: readonly string[],
 ): Promise<Finding[]> {
-  return runFamily({
-    checks: ['brokers', 'kafka-tls', ...(topics.length === 0 ? [] : topicChecks), 'topic-creation'],
+  let cluster: ClusterAnswer = { brokers: [], topics: [], createsTopics: undefined }
+  const brokers = await runFamily({
+    checks: ['brokers', 'kafka-tls'],
     run: async () => {
-      const { brokers, topics: found, createsTopics } = await readCluster(settings, topics, timeoutMs)
-      return [
-        ...judgeBrokers(brokers),
-        ...judgeKafkaTls(settings),
-        ...found.flatMap((topic) => judgeTopic(topic, maxPayloadBytes)),
-        ...judgeTopicCreation(createsTopics),
-      ]
+      cluster = await readCluster(settings, topics, timeoutMs)
+      return [...judgeBrokers(cluster.brokers), ...judgeKafkaTls(settings)]
     },
   })
+  const { createsTopics } = settings
+  const ofTopics = await runFamily({
+    // What is well is said only of topics that could be looked at.
+    checks: [
+      ...(cluster.topics.length > 0 ? (['topics'] as const) : []),
+      ...(cluster.topics.some(({ status }) => status === 'found') ? topicChecks : []),
+      ...(cluster.createsTopics === undefined ? [] : (['topic-creation'] as const)),
+    ],
+    run: () =>
+      Promise.resolve([
+        ...cluster.topics.flatMap((topic) => judgeTopic(topic, { maxPayloadBytes, createsTopics })),
+        ...judgeTopicCreation(cluster.createsTopics),
+      ]),
+  })
+  return [...brokers, ...ofTopics]
 }
 
 const topicChecks = [
-  'topics',
   'topic-leaders',
   'topic-partitions',
   'replication-factor',

@@ -12,7 +12,7 @@ export async function readTopicNames(database: Database, outbox: ResolvedOutbox)
   const { kafka, table } = outbox
   if (kafka === undefined) return []
   const names = new Set<string>()
-  if (!/[{}]/.test(kafka.topicTemplate)) names.add(kafka.topicTemplate)
+  if (kafka.topicTemplate !== '' && !/[{}]/.test(kafka.topicTemplate)) names.add(kafka.topicTemplate)
   for (const row of await database.query(
     `select distinct scope from ${qualifiedName(table, database.dialect, 'held')} where scope_kind = 'topic' limit ${mostTopics}`,
   ))

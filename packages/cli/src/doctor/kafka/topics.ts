@@ -8,8 +8,17 @@ const defaultMaxMessageBytes = 1_048_588
 const envelopeBytes = 16_384
 const oneDayMs = 86_400_000
 
-export function judgeTopic(topic: TopicAnswer, maxPayloadBytes: number): Problem[] {
-  if (topic.status === 'missing') return [missing(topic.name)]
+export interface TopicWishes {
+  readonly maxPayloadBytes: number
+  /** The relay creates missing topics. */
+  readonly createsTopics?: boolean | undefined
+}
+
+export function judgeTopic(
+  topic: TopicAnswer,
+  { maxPayloadBytes, createsTopics = false }: TopicWishes,
+): Problem[] {
+  if (topic.status === 'missing') return [missing(topic.name, createsTopics)]
   if (topic.status === 'failed') return [failed(topic)]
   const { name, partitions, config } = topic
   const minInSync = Number(config['min.insync.replicas'] ?? Number.NaN)
@@ -24,7 +33,14 @@ export function judgeTopic(topic: TopicAnswer, maxPayloadBytes: number): Problem
   ]
 }
 
-function missing(name: string): Problem {
+function missing(name: string, createsTopics: boolean): Problem {
+  if (createsTopics)
+    return problem(
+      'info',
+      'topics',
+      `The topic '${name}' does not exist yet: the relay will create it, as createTopics says.`,
+      'Nothing.',
+    )
   return problem(
     'fatal',
     'topics',

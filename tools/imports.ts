@@ -30,7 +30,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       'hono',
       'jiti',
     ],
-    ...['kafkajs', 'mysql2', 'pg', 'picocolors', 'pino', 'pino-pretty', 'prom-client', 'zod'],
+    ...['kafkajs', 'mysql2', 'pg', 'pino', 'pino-pretty', 'prom-client', 'zod'],
   ],
   testing: ['@outboxkit/core', '@outboxkit/relay', 'vitest', 'pg', 'fast-check'],
 }

@@ -53,6 +53,8 @@ function columnsOf(model: string, dialect: Dialect): unknown[] {
 
 function databaseType(type: string, native: string | undefined, dialect: Dialect): string {
   if (native === 'UnsignedBigInt') return 'bigint unsigned'
+  // Six digits are what PostgreSQL has without saying so.
+  if (native === 'Timestamptz(6)') return 'timestamptz'
   if (native !== undefined) return native.toLowerCase()
   // Prisma's own choice on MySQL for a String, which fits no column of ours.
   const text = dialect === 'postgres' ? 'text' : 'varchar(191)'

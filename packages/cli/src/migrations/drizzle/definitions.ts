@@ -7,14 +7,16 @@ import { markOf, optionsOf } from '../mark.js'
  * already; its style is followed, and a `pgSchema` that it exports is not exported again.
  */
 export function definitionsCode(dialect: Dialect, schema: OutboxSchema, code: string): string {
-  const style = codeStyle(code)
+  const style = styleOf(code)
   const { name } = functionOf(dialect, schema)
-  const imports = [`import { ${name} } from ${style.q('@outboxkit/drizzle')}${style.end}`]
+  const imports = imported(code, name)
+    ? []
+    : [`import { ${name} } from ${style.q('@outboxkit/drizzle')}${style.end}`]
   const exports = exportLines(dialect, schema, style)
   const { schema: pgSchemaName } = schema.table
   if (dialect === 'postgres' && pgSchemaName !== undefined && pgSchemaName !== 'public') {
     if (!exportsPgSchema(code, pgSchemaName)) {
-      if (!/import\s*\{[^}]*\bpgSchema\b/.test(code))
+      if (!imported(code, 'pgSchema'))
         imports.push(`import { pgSchema } from ${style.q('drizzle-orm/pg-core')}${style.end}`)
       exports.push(
         '',
@@ -23,12 +25,12 @@ export function definitionsCode(dialect: Dialect, schema: OutboxSchema, code: st
       )
     }
   }
-  return [...imports, '', ...exports, ''].join('\n')
+  return [...imports, ...(imports.length > 0 ? [''] : []), ...exports, ''].join('\n')
 }
 
 /** The text with the lines of one state replaced by those of another; `undefined`: they are not there as we wrote them. */
 export function changedDefinitions(dialect: Dialect, text: string, to: OutboxSchema): string | undefined {
-  const style = codeStyle(text)
+  const style = styleOf(text)
   const { name } = functionOf(dialect, to)
   const outbox = JSON.stringify(to.table.name)
   // Our mark, and behind it the one statement that begins with it.
@@ -40,6 +42,12 @@ export function changedDefinitions(dialect: Dialect, text: string, to: OutboxSch
   const lines = exportLines(dialect, to, style).join(text.includes('\r\n') ? '\r\n' : '\n')
   return text.replace(block, () => lines)
 }
+
+/** Our own marks are full of quotes. */
+const styleOf = (code: string): CodeStyle => codeStyle(code.replaceAll(/^\s*\/\/.*$/gm, ''))
+
+const imported = (code: string, name: string): boolean =>
+  new RegExp(String.raw`import\s*\{[^}]*\b${name}\b`).test(code)
 
 const remark = '// The tables of Outboxkit, by outboxkit generate, which reads the next line.'
 

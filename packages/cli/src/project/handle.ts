@@ -1,5 +1,5 @@
 import { extname, join } from 'node:path'
-import { withoutComments } from './code.js'
+import { skipTo, withoutComments } from './code.js'
 import type { ProjectFiles } from './files.js'
 import type { Orm } from './names.js'
 
@@ -19,7 +19,7 @@ export interface Handle {
 const makes: Readonly<Record<Orm, RegExp>> = {
   prisma: /\bnew PrismaClient\s*\(/,
   drizzle: /(?<![\w.])drizzle\s*(?:<[^>]*>)?\s*\(/,
-  knex: /(?<![\w.])(?:knex\.)?[kK]nex(?:\.knex)?\s*(?:<[^>]*>)?\s*\(/,
+  knex: /(?<![\w.])(?:(?:knex\.)?[kK]nex(?:\.knex)?\s*(?:<[^>]*>)?|require\(\s*['"]knex['"]\s*\))\s*\(/,
 }
 
 const imports: Readonly<Record<Orm, RegExp>> = {
@@ -47,7 +47,13 @@ export function findHandle(files: ProjectFiles, folder: string, orm: Orm): Handl
       /^\s*((?:export\s+)?(?:const|let|var)\s+([\w$]+)\s*(?::[^=]+)?=\s*)$/
         .exec(before.at(-1) ?? '')
         ?.slice(1) ?? []
-    return { file: path, line: before.length, expression: expressionAt(code, found.index), declaration, name }
+    return {
+      file: path,
+      line: before.length,
+      expression: expressionAt(code, found.index, found.index + found[0].length),
+      declaration,
+      name,
+    }
   }
   return undefined
 }
@@ -66,14 +72,8 @@ function* sourceFiles(files: ProjectFiles, folder: string, depth = 6): Generator
   for (const path of folders) yield* sourceFiles(files, path, depth - 1)
 }
 
-function expressionAt(code: string, start: number): string | undefined {
-  let depth = 0
-  for (let at = start; at < code.length; at += 1) {
-    if (code[at] === '\n') return undefined
-    if (code[at] === '(') depth += 1
-    if (code[at] !== ')') continue
-    depth -= 1
-    if (depth === 0) return code.slice(start, at + 1)
-  }
-  return undefined
+/** From `start` to the bracket that closes the one before `inside`. */
+function expressionAt(code: string, start: number, inside: number): string | undefined {
+  const text = code.slice(start, skipTo(code, inside, ')') + 1)
+  return text.includes('\n') ? undefined : text
 }

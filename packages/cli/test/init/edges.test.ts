@@ -171,6 +171,16 @@ describe('a configuration that is there and', () => {
     expect(migration(folder)).toContain('events_inbox')
   })
 
+  it('wants more than the first migration has: that is a step of outboxkit generate', async () => {
+    const folder = project({ ...prisma, 'outbox.config.json': '{}' })
+    await run(folder, ['init'])
+    writeFileSync(join(folder, 'outbox.config.json'), '{"migrations":{"with":["inbox"]}}')
+    const before = readTree(folder)
+    const { code, stdout } = await run(folder, ['init'])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Nothing to do.')])
+    expect(readTree(folder)).toEqual(before)
+  })
+
   it('is wrong: it is not guessed what was meant', async () => {
     const folder = project({ ...prisma, 'outbox.config.json': '{"tabel":{"name":"events"}}' })
     const { code, stderr } = await run(folder, ['init'])

@@ -30,6 +30,9 @@ const onMysql = (name: 'mysql' | 'mariadb'): string[] => [
     (folder) => `${folder}/${name}`,
   ),
   'test-matrix/conformance/knex',
+  ...['compare-schema', 'sql-migrate', 'knex-migration', 'roles'].map(
+    (file) => `packages/cli/test-servers/${file}`,
+  ),
 ]
 
 // One emit() call of that many events; `npm test` takes fewer.
@@ -71,6 +74,14 @@ export const cells: readonly Cell[] = [
     env: large,
     minutes: 20,
   })),
+  // Every option of the tables, and the oldest Prisma; `npm test` takes the base schema.
+  {
+    name: 'migrations',
+    node: 'current',
+    select: ['--project', 'servers', 'test-matrix/migrations'],
+    env: { OUTBOXKIT_MIGRATIONS: 'all' },
+    minutes: 20,
+  },
   // Builds the native part of @confluentinc/kafka-javascript first, which takes two minutes.
   {
     name: 'confluent',

@@ -54,7 +54,7 @@ function compareTable(
   return [
     ...columns.flatMap((column) => {
       const other = found.columns.find((candidate) => candidate.name === column.name)
-      return compareColumn(dialect, name, kind, other, column)
+      return compareColumn(dialect, name, kind, hidden(dialect, definition, other, column), column)
     }),
     ...strangeColumns(name, found, definition),
     ...compareIndexes(name, found, definition),
@@ -63,6 +63,17 @@ function compareTable(
       ? []
       : [error(kind, `${name} has the engine ${found.engine}, without transactions`)]),
   ]
+}
+
+/** MySQL 8.0.15 has a default that is an expression, but does not show it for a column of the primary key. */
+function hidden(
+  dialect: Dialect,
+  { primaryKey }: TableDefinition,
+  found: FoundColumn | undefined,
+  wanted: Column,
+): FoundColumn | undefined {
+  const isHidden = dialect === 'mysql' && found?.default === null && primaryKey.includes(wanted.name)
+  return isHidden ? { ...found, default: spellDefault(wanted.default?.mysql) } : found
 }
 
 /** Columns of others may stay, unless our inserts fail for them. */

@@ -70,6 +70,10 @@ async function runFrom(
 ): Promise<void> {
   const { query } = database
   await query(`set session lock_wait_timeout = ${tableWaitS}`)
+  // MySQL 8.0.15 takes our default of created_at for a date of zeros when a table is altered. The session is ours.
+  await query(
+    `set session sql_mode = replace(replace(@@sql_mode, 'NO_ZERO_DATE', ''), 'NO_ZERO_IN_DATE', '')`,
+  )
   for (const [offset, statement] of statements.slice(from).entries()) {
     const index = from + offset
     try {

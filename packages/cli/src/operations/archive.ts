@@ -47,6 +47,12 @@ export interface ArchiveGroup {
   readonly sample: StoredEvent
 }
 
+/** An archived event and its place. */
+export interface ArchivedEvent {
+  readonly event: StoredEvent
+  readonly cursor: ArchiveCursor
+}
+
 /** What was found in a stretch of the archive, and where that ends. */
 export interface Stretch<Item> {
   readonly items: readonly Item[]
@@ -129,7 +135,7 @@ export async function* readArchived(
   table: OutboxTable,
   selection: ArchiveSelection,
   start?: ArchiveCursor,
-): AsyncGenerator<Stretch<StoredEvent>> {
+): AsyncGenerator<Stretch<ArchivedEvent>> {
   for await (const { after, end } of stretches(database, table, selection, start)) {
     let last = after
     for (;;) {
@@ -137,11 +143,12 @@ export async function* readArchived(
       if (part === undefined) break
       const rows = await run(
         database,
-        sql`select ${summaryColumns(database.dialect, 'a')}, ${contentColumns(table, database.dialect, 'a')}
+        sql`select ${summaryColumns(database.dialect, 'a')}, ${contentColumns(table, database.dialect, 'a')},
+            ${raw(momentColumn(database.dialect, 'a', 'published_at'))}
           from ${archiveName(database, table)} a
           where ${within(database, selection, last, part)} order by a.published_at, a.position`,
       )
-      yield { items: rows.map((row) => toEvent(table, row)), end: part }
+      yield { items: rows.map((row) => toArchived(table, row)), end: part }
       last = part
     }
     yield { items: [], end }
@@ -252,8 +259,9 @@ function toCursor(row: Row): ArchiveCursor {
   return { publishedAt: String(row['published_at']), position: toPosition(row['position']) }
 }
 
-function toEvent(table: OutboxTable, row: Row): StoredEvent {
-  return { ...toSummary(row), payload: payloadOf(table, row), headers: textOf(row['headers']) }
+function toArchived(table: OutboxTable, row: Row): ArchivedEvent {
+  const event = { ...toSummary(row), payload: payloadOf(table, row), headers: textOf(row['headers']) }
+  return { event, cursor: toCursor(row) }
 }
 
 function toGroup(row: Row): ArchiveGroup {

@@ -109,15 +109,17 @@ export async function replay(
   let progress: ReplayProgress = { events: 0, cursor: options.after }
   for await (const { items, end } of readArchived(database, table, selection, options.after)) {
     const wanted = items.filter(
-      (event) => selection.topic === undefined || publisher.topicOf(event) === selection.topic,
+      ({ event }) => selection.topic === undefined || publisher.topicOf(event) === selection.topic,
     )
     const size = Math.max(1, Math.min(wanted.length, eventsPerSecond))
     for (let at = 0; at < wanted.length; at += size) {
       if (signal?.aborted === true) return { ...progress, complete: false }
-      const events = wanted.slice(at, at + size).map((event) => marked(event, startedAt))
+      const batch = wanted.slice(at, at + size)
+      const events = batch.map(({ event }) => marked(event, startedAt))
       const failure = await publishAll(publisher, events, options)
       if (failure !== undefined) return { ...progress, complete: false, ...failure }
-      progress = { ...progress, events: progress.events + events.length }
+      progress = { events: progress.events + events.length, cursor: batch.at(-1)?.cursor }
+      options.onProgress?.(progress)
       const dueAt = begunAt + (progress.events / eventsPerSecond) * 1_000
       if (eventsPerSecond !== Infinity) await pause(dueAt - performance.now(), signal)
     }

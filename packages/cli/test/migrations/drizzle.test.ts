@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { drizzleGenerator } from '../../src/migrations/drizzle/generator.js'
 import { generateInto, type Files } from './project.js'
@@ -9,14 +10,8 @@ describe('definitions', () => {
   test('in a new file', () => {
     const files: Files = {}
     const { next } = generateInto(files, drizzleGenerator, 'postgres', {}, { schema: 'src/db/outbox.ts' })
-    expect(files).toEqual({
-      'src/db/outbox.ts': `import { outboxTables } from '@outboxkit/drizzle'
-
-// The tables of Outboxkit, by outboxkit generate, which reads the next line.
-// outboxkit schema: {"name":"outbox"}
-export const { outbox, outboxLease, outboxHeld } = outboxTables()
-`,
-    })
+    const fixture = new URL('../fixtures/migrations/drizzle-postgres.ts', import.meta.url)
+    expect(files).toEqual({ 'src/db/outbox.ts': readFileSync(fixture, 'utf8') })
     expect(next).toEqual(['npx drizzle-kit generate', 'npx drizzle-kit migrate'])
     expect(
       generateInto(files, drizzleGenerator, 'postgres', {}, { schema: 'src/db/outbox.ts' }).files,

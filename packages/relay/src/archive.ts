@@ -44,7 +44,10 @@ const needed = [
   'outcome',
 ]
 
-/** What stands in the way of an archive; `columns` is empty when there is no table of the name. */
+/**
+ * What stands in the way of an archive. `columns` is empty when there is no table of the name, or - only then is
+ * something `missing` as well - when the server does not tell.
+ */
 export function archiveProblems(
   name: string,
   found: {
@@ -53,12 +56,15 @@ export function archiveProblems(
     readonly account: string
   },
 ): readonly SourceProblem[] {
+  const grants = found.missing
+    .map((privilege) => `grant ${privilege} on ${name} to ${found.account}`)
+    .join('; ')
   if (found.columns.length === 0)
     return [
       fatal(
         'archive',
-        `cleanup is 'archive', but there is no table ${name}, or this account may not see it.`,
-        "Write its migration with 'outboxkit generate --with archive' and apply it, or set cleanup to 'delete'.",
+        `cleanup is 'archive', but there is no table ${name}${grants === '' ? '' : `, or ${found.account} may not see it`}.`,
+        `Write its migration with 'outboxkit generate --with archive' and apply it, or set cleanup to 'delete'.${grants === '' ? '' : ` If it is there, run: ${grants}`}`,
       ),
     ]
   const columns = needed.filter((column) => !found.columns.includes(column))
@@ -71,11 +77,5 @@ export function archiveProblems(
       ),
     ]
   if (found.missing.length === 0) return []
-  return [
-    fatal(
-      'archive',
-      `${found.account} lacks privileges for ${name}.`,
-      `Run: ${found.missing.map((privilege) => `grant ${privilege} on ${name} to ${found.account}`).join('; ')}`,
-    ),
-  ]
+  return [fatal('archive', `${found.account} lacks privileges for ${name}.`, `Run: ${grants}`)]
 }

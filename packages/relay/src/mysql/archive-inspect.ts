@@ -14,9 +14,9 @@ export async function inspectArchive(
 ): Promise<readonly SourceProblem[]> {
   const columns = (await connection.query(readArchiveColumns(table))).rows.map(([name]) => String(name))
   const missing: string[] = []
-  if (columns.length > 0)
-    for (const { privilege, statement } of archiveProbes(table, prunes))
-      if (await refusal(connection, statement)) missing.push(privilege)
+  for (const { privilege, statement } of archiveProbes(table, prunes))
+    // Without any right on a table the server does not tell whether it is there.
+    if (columns.length === 0 || (await refusal(connection, statement))) missing.push(privilege)
   const account = String((await optional(connection, readAccount))?.[0] ?? '<account>')
   return archiveProblems(qualifiedName(table, 'mysql', 'archive'), { columns, missing, account })
 }

@@ -58,6 +58,7 @@ export default defineConfig({
           'test-matrix/packaging/**/*.test.ts',
           'test-matrix/demo/**/*.test.ts',
           'test-matrix/matrix/**/*.test.ts',
+          'test-matrix/newcomer/*.test.ts',
           'test-matrix/bench/*.test.ts',
         ],
         fileParallelism: false,

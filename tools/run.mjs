@@ -17,6 +17,7 @@ const programs = {
   test: ['node_modules/vitest/vitest.mjs', 'run'],
   demo: [...tsx, 'test-matrix/demo/main.ts'],
   matrix: [...tsx, 'test-matrix/matrix/main.ts'],
+  newcomer: [...tsx, 'test-matrix/newcomer/main.ts'],
   bench: [...tsx, 'test-matrix/bench/main.ts'],
   check: [...tsx, 'tools/check.ts'],
   services: [...tsx, 'test-matrix/services/cli.ts'],

@@ -99,6 +99,14 @@ export const cells: readonly Cell[] = [
     env: { OUTBOXKIT_CONFLUENT: 'build' },
     minutes: 30,
   },
+  // Every ORM on every database; `npm test` takes one.
+  {
+    name: 'newcomer',
+    node: 'current',
+    select: ['--project', 'repository', 'test-matrix/newcomer'],
+    env: { OUTBOXKIT_NEWCOMER: 'all' },
+    minutes: 30,
+  },
   {
     name: 'order-100000',
     node: 'current',

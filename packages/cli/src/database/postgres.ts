@@ -24,18 +24,7 @@ export async function openPostgres(
     statementTimeoutMs = 60_000,
   }: { connectTimeoutMs?: number; statementTimeoutMs?: number },
 ): Promise<Database> {
-  const client = createClient(settings, {
-    types: asText,
-    connectionTimeoutMillis: connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
-    application_name: 'outboxkit',
-    options: '-c timezone=UTC',
-  })
-  const { host, port, database, password } = client as pg.Client & { password?: unknown }
-  const redact = redactor([typeof password === 'string' ? password : undefined])
-  const name = `${host}:${port}/${database ?? ''}`
-  // A connection that ends while idle: the next statement says so.
-  client.on('error', () => undefined)
+  const { client, redact, name } = await connect(settings, { connectTimeoutMs, statementTimeoutMs })
   const query: Query = async (sql, values = []) => {
     try {
       return (await client.query<Row>(sql, [...values])).rows
@@ -43,11 +32,8 @@ export async function openPostgres(
       throw databaseFailure(`PostgreSQL ${name}`, error, redact)
     }
   }
-  try {
-    await client.connect()
-  } catch (error) {
-    throw databaseFailure(`PostgreSQL ${name} cannot be reached`, error, redact)
-  }
+  // Not by a startup parameter, which poolers refuse; this one they keep with the session.
+  await query("set timezone to 'UTC'")
   const [row] = await query('show server_version')
   return {
     dialect: 'postgres',
@@ -67,6 +53,41 @@ export async function openPostgres(
       }
     },
     close: () => client.end().catch(() => undefined),
+  }
+}
+
+interface Connected {
+  readonly client: pg.Client
+  readonly redact: (text: string) => string
+  /** Host, port and database. */
+  readonly name: string
+}
+
+async function connect(
+  settings: DatabaseSettings,
+  { connectTimeoutMs, statementTimeoutMs }: { connectTimeoutMs: number; statementTimeoutMs: number },
+): Promise<Connected> {
+  const common = { types: asText, connectionTimeoutMillis: connectTimeoutMs, application_name: 'outboxkit' }
+  const attempt = async (timeout: pg.ClientConfig): Promise<Connected> => {
+    const client = createClient(settings, { ...common, ...timeout })
+    const { host, port, database, password } = client as pg.Client & { password?: unknown }
+    const redact = redactor([typeof password === 'string' ? password : undefined])
+    const name = `${host}:${port}/${database ?? ''}`
+    // A connection that ends while idle: the next statement says so.
+    client.on('error', () => undefined)
+    try {
+      await client.connect()
+      return { client, redact, name }
+    } catch (error) {
+      throw databaseFailure(`PostgreSQL ${name} cannot be reached`, error, redact)
+    }
+  }
+  try {
+    return await attempt({ statement_timeout: statementTimeoutMs })
+  } catch (error) {
+    // A pooler that knows no such parameter: then we end what takes too long, not the server.
+    if (!isOutboxError(error) || !/unsupported startup parameter/.test(error.message)) throw error
+    return attempt({ query_timeout: statementTimeoutMs })
   }
 }
 

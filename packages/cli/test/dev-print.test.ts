@@ -1,5 +1,6 @@
 import type { StoredEvent } from '@outboxkit/core'
 import { describe, expect, it } from 'vitest'
+import { moment } from '../src/dev/row.js'
 import { DevPrinter, folded, oneLine, unfolded } from '../src/dev/print.js'
 import { streamOutput } from '../src/output/streams.js'
 
@@ -91,4 +92,22 @@ describe('as JSON', () => {
 it('text is cut between characters, never within one', () => {
   expect(folded(`"${'😀'.repeat(100)}"`, 40)).not.toMatch(/[\ud800-\udbff](?![\udc00-\udfff])/)
   expect(oneLine('a\n\tb  c')).toBe('a b c')
+})
+
+it('times of a row are UTC, to the microsecond, whatever the zone of the session', () => {
+  expect(
+    [
+      '2026-01-31 12:00:00.123456+00',
+      '2026-01-31 12:00:00.5',
+      '2026-01-31 23:30:00.123456-03',
+      '2026-01-31 12:00:00+05:30',
+      'infinity',
+    ].map(moment),
+  ).toEqual([
+    '2026-01-31T12:00:00.123456Z',
+    '2026-01-31T12:00:00.5Z',
+    '2026-02-01T02:30:00.123456Z',
+    '2026-01-31T06:30:00Z',
+    'infinity',
+  ])
 })

@@ -105,9 +105,7 @@ function unreachable(error: unknown): Finding {
       'fatal',
       'database-reachable',
       message,
-      /unsupported startup parameter/i.test(message)
-        ? 'This is a pooler (PgBouncer) that refuses settings. Connect to PostgreSQL itself, or let the pooler ignore_startup_parameters = options.'
-        : 'Is the server running, and are host, port, user and password right? Can this machine reach it (firewall, VPN)?',
+      'Is the server running, and are host, port, user and password right? Can this machine reach it (firewall, VPN)?',
     ),
   )
 }

@@ -167,6 +167,21 @@ describe('what drizzle-kit cannot say', () => {
     expect(generateInto(files, drizzleGenerator, 'mysql', {}, { schema }).files).toEqual([])
   })
 
+  test('is said instead where only drizzle-kit can continue its snapshots, as 1.0 on PostgreSQL', () => {
+    const files: Files = {
+      'drizzle/20270101000000_a/migration.sql': '',
+      'drizzle/20270101000000_a/snapshot.json': JSON.stringify({ id: 'a', type: 'diff', deltas: [] }),
+    }
+    const options = { with: ['archive'] } as const
+    generateInto(files, drizzleGenerator, 'postgres', options, { schema })
+    const { files: written, next } = generateInto(files, drizzleGenerator, 'postgres', options, { schema })
+    expect(written).toEqual([])
+    expect(next[1]).toMatch(/generate --custom --name outbox_sql, [^]*partition by range/)
+    files['drizzle/20270101000001_outbox_sql/migration.sql'] = next[1]?.split('\n\n')[1] ?? ''
+    files['drizzle/20270101000001_outbox_sql/snapshot.json'] = JSON.stringify({ id: 'b', type: 'diff' })
+    expect(generateInto(files, drizzleGenerator, 'postgres', options, { schema })).toMatchObject({ next: [] })
+  })
+
   test('a journal that cannot be read is not written', () => {
     const files: Files = {
       'drizzle/meta/_journal.json': '{',

@@ -9,6 +9,8 @@ export interface DrizzleFolder {
   readonly texts: readonly string[]
   /** The last snapshot: drizzle-kit's own picture of the tables after the last migration. */
   readonly snapshot: string | undefined
+  /** False: the snapshot is one that only drizzle-kit can continue, as its 1.0 writes them for PostgreSQL. */
+  readonly canContinue: boolean
   /** The files of one more migration, as `drizzle-kit generate --custom` makes them. */
   custom(name: string, sql: string): PlannedFile[]
 }
@@ -21,17 +23,21 @@ export function readFolder(project: MigrationProject, out: string): DrizzleFolde
       (name) => name.endsWith('/') && project.read(posix.join(out, name, 'snapshot.json')) !== undefined,
     )
     .map((name) => name.slice(0, -1))
-  if (folders.length > 0)
+  if (folders.length > 0) {
+    const snapshot = text(folders.at(-1) ?? '', 'snapshot.json')
     return {
       texts: folders.map((name) => text(name, 'migration.sql')),
-      snapshot: text(folders.at(-1) ?? '', 'snapshot.json'),
+      snapshot,
+      canContinue: /"ddl"\s*:/.test(snapshot),
       custom: (name, sql) => folderMigration(project, { out, last: folders.at(-1) ?? '' }, name, sql),
     }
+  }
   const snapshots = project.list(posix.join(out, 'meta')).filter((name) => /^\d+_snapshot\.json$/.test(name))
   const last = snapshots.at(-1)
   return {
     texts: names.filter((name) => name.endsWith('.sql')).map((name) => text(name)),
     snapshot: last === undefined ? undefined : text('meta', last),
+    canContinue: true,
     custom: (name, sql) => journalMigration(project, { out, last: last ?? '' }, name, sql),
   }
 }

@@ -28,7 +28,6 @@ export const drizzleGenerator: MigrationGenerator = {
     const folder = readFolder(project, outFolder(project))
     const statements = extraSql(project.dialect, foundInTexts(project.dialect, folder.texts, wanted), wanted)
     if (statements.length === 0) return { files: [], next: [] }
-    if (!hasTables(folder, wanted)) return { files: [], next: commands(project, wanted) }
     const sql = [
       '-- Written by outboxkit generate, with what drizzle-kit cannot say. Do not edit once it has been applied.',
       `-- ${markOf(wanted)}`,
@@ -36,9 +35,17 @@ export const drizzleGenerator: MigrationGenerator = {
       '',
     ].join('\n')
     const name = `${wanted.table.name.replaceAll(/\W+/g, '_').toLowerCase()}_sql`
+    if (!folder.canContinue) return { files: [], next: byHand(name, sql) }
+    if (!hasTables(folder, wanted)) return { files: [], next: commands(project, wanted) }
     return { files: folder.custom(name, sql), next: ['npx drizzle-kit migrate'] }
   },
 }
+
+const byHand = (name: string, sql: string): string[] => [
+  'npx drizzle-kit generate',
+  `npx drizzle-kit generate --custom --name ${name}, and these lines in its migration.sql:\n\n${sql}`,
+  'npx drizzle-kit migrate',
+]
 
 const outFolder = ({ out }: MigrationProject): string => posix.normalize(out ?? 'drizzle')
 

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { OutboxError } from '@outboxkit/core'
+import { isOutboxError, OutboxError } from '@outboxkit/core'
 import type { DatabaseSettings } from '../config/resolved.js'
 import type { Database, Query, Row } from './database.js'
 import { databaseFailure, redactor } from './failure.js'

@@ -45,8 +45,8 @@ const needed = [
 ]
 
 /**
- * What stands in the way of an archive. `columns` is empty when there is no table of the name, or - only then is
- * something `missing` as well - when the server does not tell.
+ * What stands in the way of an archive. `columns`: empty when there is no table of the name; if the server does not tell
+ * that from one that may not be seen, every right is `missing`.
  */
 export function archiveProblems(
   name: string,

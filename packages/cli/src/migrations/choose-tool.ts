@@ -21,6 +21,7 @@ export interface ChosenTool {
   readonly out: string | undefined
   readonly schema: string | undefined
   readonly extension: string | undefined
+  readonly commandFlags: readonly string[] | undefined
 }
 
 /**
@@ -57,6 +58,7 @@ function chosen(
     readonly out?: string | undefined
     readonly schema?: string | undefined
     readonly extension?: string | undefined
+    readonly commandFlags?: readonly string[] | undefined
   },
 ): ChosenTool {
   const inConfig = (path: string | undefined): string | undefined =>
@@ -69,5 +71,6 @@ function chosen(
     out: below(out === undefined ? (inConfig(config?.migrations.out) ?? found.out) : resolve(cwd, out)),
     schema: below(inConfig(config?.migrations.schema) ?? found.schema),
     extension: found.extension,
+    commandFlags: found.commandFlags,
   }
 }

@@ -9,19 +9,21 @@ export interface FolderProjectOptions {
   readonly out?: string | undefined
   readonly schema?: string | undefined
   readonly extension?: string | undefined
+  readonly commandFlags?: readonly string[] | undefined
   /** Default: the clock. */
   readonly now?: Date | undefined
 }
 
 /** A project on the disk, only to be read. */
 export function folderProject(options: FolderProjectOptions): MigrationProject {
-  const { root, dialect, out, schema, extension, now = new Date() } = options
+  const { root, dialect, out, schema, extension, commandFlags, now = new Date() } = options
   return {
     root,
     dialect,
     out,
     schema,
     extension,
+    commandFlags,
     now,
     read: (path) => unlessMissing(() => readFileSync(join(root, path), 'utf8'), undefined),
     list: (path) =>

@@ -12,6 +12,8 @@ export interface MigrationProject {
   readonly schema: string | undefined
   /** Of the tool's own configuration or migrations, e.g. `ts`: Knex writes new migrations with it. */
   readonly extension?: string | undefined
+  /** What the tool's own command needs to find its configuration, e.g. `--knexfile`, `db/knexfile.js`. */
+  readonly commandFlags?: readonly string[] | undefined
   /** `undefined`: no such file. */
   read(path: string): string | undefined
   /** Names within a folder, sorted; empty where there is none. A folder ends with `/`. */

@@ -70,6 +70,16 @@ describe('outboxkit generate', () => {
     expect(readFileSync(join(cwd, 'db/changes', name), 'utf8')).toContain('export async function up(knex) {')
   })
 
+  test('names the flags that the command of Knex needs', async () => {
+    const cwd = folderWith({
+      'package.json': '{ "dependencies": { "knex": "3" } }',
+      'knexfile.js':
+        "module.exports = { development: { client: 'sqlite3' }, staging: { client: 'pg', connection: 'x' } }",
+    })
+    const { stdout } = await run(cwd, 'generate', '--dialect', 'postgres')
+    expect(stdout).toContain('npx knex migrate:latest --env staging')
+  })
+
   test.for<[string, string[], string, number]>([
     ['no tool', ['--dialect', 'postgres'], 'Say whose migrations are wanted: --tool', 2],
     ['an unknown tool', ['--tool', 'flyway'], 'Allowed choices are prisma, drizzle, knex, sql', 2],

@@ -25,7 +25,7 @@ export const knexGenerator: MigrationGenerator = {
       files: [
         { path: posix.join(folder, name), mode: 'create', content: migrationText(project, step, style) },
       ],
-      next: ['npx knex migrate:latest'],
+      next: [['npx knex migrate:latest', ...(project.commandFlags ?? [])].join(' ')],
     }
   },
 }

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { renderTables } from './tables.js'
 
 export const root: string = fileURLToPath(new URL('..', import.meta.url))
 
@@ -20,12 +21,15 @@ export function pages(): string[] {
   )
 }
 
-/** The page with every marked block as its file has it today. Throws for a file or region that is not there. */
+/** The page with every marked block as its file has it today, and every marked table. Throws for a file or region that is not there. */
 export function render(markdown: string): string {
-  return markdown.replace(marked, (_, file: string, region: string | undefined, language: string) => {
-    const name = region === undefined ? file : `${file}#${region}`
-    return `<!-- from: ${name} -->\n\n\`\`\`${language}\n${snippet(file, region)}\n\`\`\``
-  })
+  return renderTables(markdown).replace(
+    marked,
+    (_, file: string, region: string | undefined, language: string) => {
+      const name = region === undefined ? file : `${file}#${region}`
+      return `<!-- from: ${name} -->\n\n\`\`\`${language}\n${snippet(file, region)}\n\`\`\``
+    },
+  )
 }
 
 /** Code blocks that come from no file. */

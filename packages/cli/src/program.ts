@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { CommandContext } from './context.js'
 import { commands, type CommandEntry } from './commands.js'
+import { exitCodes } from './output/failure.js'
 import type { OutputStream } from './output/streams.js'
 
 /** Asks for all commands: the shell wants to know every name and flag. */
@@ -34,6 +35,7 @@ export async function createProgram(
       writeOut: (text) => void stdout.write(text),
       writeErr: (text) => void stderr.write(text),
     })
+    .addHelpText('after', () => `\nExit codes:\n${endsText()}`)
     .exitOverride()
   const all = argv.some((argument) => needsAll.has(argument))
   for (const entry of all ? commands.filter(({ name }) => name !== 'completion') : commands) {
@@ -48,6 +50,12 @@ export async function createProgram(
   if (all) await (await import('./commands/completion.js')).addCompletion(program)
   for (const command of all ? program.commands.slice(-2) : []) usageAfterErrors(command)
   return program
+}
+
+function endsText(): string {
+  return Object.entries(exitCodes)
+    .map(([code, meaning]) => `  ${code}  ${meaning}`)
+    .join('\n')
 }
 
 async function loaded(

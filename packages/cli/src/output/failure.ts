@@ -11,6 +11,14 @@ export interface Failure {
   readonly exitCode: ExitCode
 }
 
+/** The ends of the program. */
+export const exitCodes: Readonly<Record<ExitCode, string>> = {
+  0: 'It did what it was asked to do.',
+  1: 'A fault: something could not be reached or done, or a check has found what it was to look for.',
+  2: 'The command line or the configuration is wrong: nothing was done.',
+  3: 'The tables and this program do not fit each other: starting it again changes nothing.',
+}
+
 const pages = 'https://github.com/outboxkit/outboxkit/blob/main/docs'
 
 /** The address of a page of the documentation, e.g. `docsLink('errors', 'OUTBOX_CONFIG_INVALID')`. */

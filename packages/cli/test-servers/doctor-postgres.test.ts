@@ -1,12 +1,11 @@
 import { outboxMetrics } from '@outboxkit/relay'
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Server } from 'node:net'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { startPgBouncer } from '../../../test-matrix/services/pgbouncer.js'
 import { startPostgres } from '../../../test-matrix/services/postgres.js'
 import type { PostgresServer } from '../../../test-matrix/services/server.js'
 import { freshSchema, uniqueName, type FreshSchema } from '../../../test-matrix/services/test-context.js'
-import { diagnose, openDatabase, type DoctorOptions } from '../src/index.js'
+import { diagnose, type DoctorOptions } from '../src/index.js'
 import { complaints, createTables, one, outboxOf, texts } from './doctor-support.js'
 
 /** Everything that is open or waits is old. */
@@ -171,52 +170,6 @@ it('a database that is not there, without the password', async () => {
   expect(all.join()).not.toContain('s3cret')
 })
 
-/** As PgBouncer does: no setting at the start of a session, but what it knows itself. */
-async function strictPooler(target: URL): Promise<Server> {
-  const server = createServer((client) => {
-    client.on('error', () => undefined)
-    client.once('data', (first) => {
-      const refused = ['statement_timeout', 'options'].find((name) => first.includes(`\0${name}\0`))
-      if (refused !== undefined) {
-        const text = Buffer.from(`SFATAL\0C08P01\0Munsupported startup parameter: ${refused}\0\0`)
-        const head = Buffer.from('E0000')
-        head.writeInt32BE(text.length + 4, 1)
-        client.end(Buffer.concat([head, text]))
-        return
-      }
-      const upstream = connect(Number(target.port), target.hostname, () => upstream.write(first))
-      upstream.on('error', () => client.destroy())
-      client.on('close', () => upstream.destroy())
-      client.pipe(upstream).pipe(client)
-    })
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  return server
-}
-
-it('a pooler that takes no settings is got through, and times are UTC', async () => {
-  const target = new URL(inject('postgresUrl'))
-  const pooler = await strictPooler(target)
-  const role = uniqueName('doctor').toLowerCase()
-  await tables.query(`create role ${role} superuser login`)
-  await tables.query(`alter role ${role} set timezone = 'Asia/Tokyo'`)
-  await tables.query(`alter role ${role} set search_path = ${tables.schema}`)
-  try {
-    const { port } = pooler.address() as AddressInfo
-    const url = `postgres://${role}@127.0.0.1:${port}${target.pathname}`
-    expect(await complaints(outboxOf({ url }))).toEqual(one('info lease'))
-    const database = await openDatabase({ dialect: 'postgres', url })
-    expect(await database.query(`select timestamptz '2026-01-31 12:00:00Z' as now`)).toEqual([
-      { now: '2026-01-31 12:00:00+00' },
-    ])
-    await database.close()
-  } finally {
-    pooler.close()
-    await tables.query(`drop role ${role}`)
-  }
-})
-
 describe('a server of its own', () => {
   let server: PostgresServer
   let client: pg.Client
@@ -254,6 +207,14 @@ describe('a server of its own', () => {
     const findings = await diagnose(outboxOf({ url: server.url }))
     expect(texts(findings).filter((text) => text.startsWith('info superuser'))).toHaveLength(1)
     expect(findings.filter(({ severity }) => severity === 'ok').length).toBeGreaterThan(25)
+  })
+
+  it('behind PgBouncer: that is said, and nothing else', async () => {
+    await using pooler = await startPgBouncer(server.url)
+    const all = await complaints(outboxOf({ url: pooler.url }))
+    expect(all.filter((text) => !text.startsWith('info'))).toEqual([
+      expect.stringContaining('warning pooler: The connection goes through a pooler'),
+    ])
   })
 
   it.each([

@@ -133,7 +133,7 @@ export class Loop {
       this.#failure ??= { phase: 'renew', error }
     }
     const quiet = await this.#windDown()
-    metrics.inFlightEvents = metrics.inFlightBytes = metrics.stalledTopics = metrics.openPositions = 0
+    metrics.inFlightEvents = metrics.inFlightBytes = metrics.stalledTopics = 0
     if (this.#failure !== undefined) return { kind: 'failed', ...this.#failure, quiet }
     if (this.#halted !== undefined) return { kind: 'halted', error: this.#halted, quiet }
     if (this.#passed !== undefined) return { kind: 'passed', ...this.#passed, quiet }
@@ -164,9 +164,8 @@ export class Loop {
     if (this.#stopAt === undefined) this.#start(now)
     else if (now >= this.#stopAt) this.#sender.abort()
     this.#startSettle()
-    const { metrics, options } = this.#context
+    const { metrics } = this.#context
     metrics.turns++
-    metrics.openPositions = options.source.openPositions ?? 0
     metrics.inFlightEvents = this.#window.events
     metrics.inFlightBytes = this.#window.bytes
     metrics.stalledTopics = this.#window.stalls.size

@@ -131,7 +131,8 @@ class OutboxRelay implements Relay {
   }
 
   metrics(): RelayMetrics {
-    return { ...this.#metrics }
+    // Asked for only here: a source may have to count.
+    return { ...this.#metrics, openPositions: this.#options.source.openPositions ?? 0 }
   }
 
   histograms(): RelayHistograms {

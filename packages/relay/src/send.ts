@@ -1,6 +1,7 @@
 import { isOutboxError, OutboxError, type StoredEvent } from '@outboxkit/core'
 import type { RelayEmitter } from './events.js'
 import type { Histograms, RelayCounters, RelayGauges } from './metrics.js'
+import { MomentReader } from './moment.js'
 import type { FaultPoint, ResolvedOptions } from './options.js'
 import type { Outcome } from './publisher.js'
 import { traceSend } from './tracing.js'
@@ -33,6 +34,7 @@ const abortGraceMs = 2_000
 export class Sender {
   readonly #context: LoopContext
   readonly #calls = new Set<AbortController>()
+  readonly #moments = new MomentReader()
   #unanswered = 0
 
   constructor(context: LoopContext) {
@@ -84,7 +86,7 @@ export class Sender {
     const { options, histograms } = this.#context
     const now = Date.now() + (options.source.clockOffsetMs ?? 0)
     for (const { createdAt } of published) {
-      const lagMs = now - Date.parse(createdAt)
+      const lagMs = now - this.#moments.read(createdAt)
       // A row written by hand may have any time in it, or none.
       if (!Number.isNaN(lagMs)) histograms.lagMs.add(Math.max(0, lagMs))
     }

@@ -1,6 +1,7 @@
 import { MemoryOutbox, memoryPublisher } from '@outboxkit/testing'
 import { expect, it } from 'vitest'
 import { Histogram } from '../src/histogram.js'
+import { MomentReader } from '../src/moment.js'
 import { setUp, sleep, until } from './support.js'
 
 it('a histogram counts each value once, in the first range that it fits', () => {
@@ -72,4 +73,22 @@ it('turns grow while it runs, stands by and fails, and not after its end', async
   const after = first.relay.metrics().turns
   await sleep(30)
   expect(first.relay.metrics().turns).toBe(after)
+})
+
+it('a moment is read as Date.parse reads it, whatever came before', () => {
+  const reader = new MomentReader()
+  for (const text of [
+    '2026-11-24T23:51:35.391123Z',
+    '2026-11-24T23:51:35.000999Z',
+    '2026-11-24T23:51:36.500000Z',
+    '2026-11-24T23:51:35.123Z',
+    '2026-11-24T23:51:35Z',
+    '2026-11-24T23:51:35.1Z',
+    '2024-02-29T00:00:00.000000Z',
+    '+010000-01-01T00:00:00.000000Z',
+    'infinity',
+    '',
+    '2026-11-24T23:51:35.391123Z',
+  ])
+    expect(reader.read(text), text).toBe(Date.parse(text))
 })

@@ -55,7 +55,7 @@ function choicesText({ choices, kind }: Setting): string[] {
 function tableText(rows: readonly (readonly string[])[]): string {
   const escaped = rows.map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
   const widths = (escaped[0] ?? []).map((_, column) =>
-    Math.max(3, ...escaped.map((row) => [...(row[column] ?? '')].length)),
+    Math.max(3, ...escaped.map((row) => (row[column] ?? '').length)),
   )
   const line = (cells: readonly string[]): string =>
     `| ${widths.map((width, column) => (cells[column] ?? '').padEnd(width)).join(' | ')} |`

@@ -28,7 +28,7 @@ interface EngineError {
 const { values, positionals } = parseArgs({
   options: {
     datasource: { type: 'string' },
-    datamodels: { type: 'string', multiple: true },
+    datamodels: { type: 'string', short: 'd', multiple: true },
     version: { type: 'boolean' },
   },
   allowPositionals: true,

@@ -73,9 +73,9 @@ function modelOf(
         .filter((index) => !index.unique)
         .map((index) => `@@index(${listed(index.columns)}, map: "${name}_${index.suffix}")`),
       `@@map(${JSON.stringify(name)})`,
-      ...(schema === undefined ? [] : [`@@schema(${JSON.stringify(schema)})`]),
       // The relay's own: Prisma has to know the tables, the client does not.
       ...(kind === 'outbox' ? [] : ['@@ignore']),
+      ...(schema === undefined ? [] : [`@@schema(${JSON.stringify(schema)})`]),
     ],
   }
 }

@@ -88,11 +88,14 @@ describe.each(servers)('the commands on %s', (server) => {
         {
           cwd,
           env: { ...process.env, TSX_TSCONFIG_PATH: join(repository, 'tsconfig.json') },
-          stdio: 'ignore',
+          stdio: ['ignore', 'pipe', 'pipe'],
         },
       )
-      const end = once(child, 'exit')
-      await untilWaiting(target)
+      const end = once(child, 'close')
+      const texts: string[] = []
+      for (const stream of [child.stdout, child.stderr])
+        stream?.on('data', (text: Buffer) => texts.push(text.toString()))
+      await untilWaiting(target, () => (child?.exitCode == null ? undefined : texts.join('')))
       child.kill('SIGKILL')
       await end
     })
@@ -105,14 +108,16 @@ describe.each(servers)('the commands on %s', (server) => {
   })
 })
 
-/** Until a change of the held table waits for a lock. */
-async function untilWaiting({ database }: TestDatabase): Promise<void> {
+/** Until a change of the held table waits for a lock. `ended`: what was printed by a process that has ended before. */
+async function untilWaiting({ database }: TestDatabase, ended: () => string | undefined): Promise<void> {
   const waiting =
     database.dialect === 'postgres'
       ? "select 1 from pg_locks l where not l.granted and l.relation = to_regclass('outbox_held')"
       : "select 1 from information_schema.processlist where state like 'Waiting for table metadata lock' and info like 'alter table%outbox_held%' and db = database()"
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 1_500; tries++) {
     if ((await database.query(waiting)).length > 0) return
+    const printed = ended()
+    if (printed !== undefined) throw new Error(`The process has ended: ${printed}`)
     await sleep(20)
   }
   throw new Error('No change has begun to wait.')

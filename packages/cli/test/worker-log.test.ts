@@ -12,7 +12,13 @@ const secret = 's3cret/pa:ss'
 const outbox = {
   name: 'default',
   database: { dialect: 'postgres', url: `postgres://me:${encodeURIComponent(secret)}@db/app` },
-  kafka: { client: { brokers: ['b:1'], sasl: { username: 'u', password: 'broker-pw' } } },
+  kafka: {
+    client: {
+      brokers: ['b:1'],
+      sasl: { username: 'u', password: 'bro"ker-pw' },
+      ssl: { key: '-----KEY\nabc\n' },
+    },
+  },
 } as unknown as ResolvedOutbox
 
 function lines(): { log: WorkerLog; all: () => Record<string, unknown>[]; text: () => string } {
@@ -40,9 +46,13 @@ describe('createLog', () => {
   it.each(['json', 'pretty'] as const)('%s: no line holds a secret, whoever wrote it in', (format) => {
     let text = ''
     const log = createLog({ level: 'info', format }, [outbox], { write: (line) => (text += line) })
-    log.info({ nested: { url: `postgres://me:${encodeURIComponent(secret)}@db` } }, `${secret} broker-pw`)
+    log.info(
+      { nested: { url: `postgres://me:${encodeURIComponent(secret)}@db` } },
+      `${secret} bro"ker-pw -----KEY\nabc\n`,
+    )
     expect(text).toContain('***')
-    for (const known of [secret, encodeURIComponent(secret), 'broker-pw']) expect(text).not.toContain(known)
+    for (const known of [secret, encodeURIComponent(secret), 'ker-pw', 'abc'])
+      expect(text).not.toContain(known)
   })
 
   it('is text for people on a terminal: the message, without colours unless asked, and no control characters', () => {

@@ -67,7 +67,9 @@ function secretsOf({ database, kafka }: ResolvedOutbox): string[] {
   collect(database.config, found)
   collect(kafka?.client, found)
   // A short one would mangle every line, and stands in none by itself.
-  return found.filter((secret) => secret.length > 3)
+  const long = found.filter((secret) => secret.length > 3)
+  // As it stands in a line of JSON: a key of several lines, a password with a quote.
+  return long.flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
 }
 
 function passwordsOfUrl(url: string): string[] {

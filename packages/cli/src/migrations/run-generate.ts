@@ -61,7 +61,7 @@ function report(output: Output, { project, target, generated, isDryRun, tool }: 
     outbox: target.name,
     table: qualifiedName(wanted.table, target.dialect),
     tool,
-    nothingToDo: nothing,
+    nothingToDo: nothing && next.length === 0,
     written: !isDryRun && !nothing,
     from: step?.from?.parts ?? (step === undefined ? wanted.parts : []),
     to: wanted.parts,
@@ -71,7 +71,7 @@ function report(output: Output, { project, target, generated, isDryRun, tool }: 
   })
   for (const note of notes) output.note(note)
   if (nothing) {
-    output.line('Nothing to do.')
+    output.line(next.length === 0 ? 'Nothing to do.' : 'Nothing to write yet. First:')
     for (const line of next) output.line(line)
     return
   }

@@ -80,6 +80,7 @@ describe.each(servers)('the commands on %s', (server) => {
     const busy = await openDatabase({ dialect: target.database.dialect, url: target.url })
     let child: ChildProcess | undefined
     await busy.transaction(async (query) => {
+      // Without OUTBOXKIT_… of the test run: they would be taken for the configuration.
       // The second statement waits for this: the first is done.
       await query('select * from outbox_held')
       child = spawn(
@@ -87,7 +88,7 @@ describe.each(servers)('the commands on %s', (server) => {
         ['--import', import.meta.resolve('tsx'), join(repository, 'packages/cli/src/bin.ts'), 'migrate'],
         {
           cwd,
-          env: { ...process.env, TSX_TSCONFIG_PATH: join(repository, 'tsconfig.json') },
+          env: { PATH: process.env['PATH'], TSX_TSCONFIG_PATH: join(repository, 'tsconfig.json') },
           stdio: ['ignore', 'pipe', 'pipe'],
         },
       )

@@ -34,8 +34,11 @@ process.on('unhandledRejection', fail)
 function fail(error: unknown): void {
   if (!failed) setTimeout(() => process.exit(1), graceMs).unref()
   failed = true
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error)
-  process.stderr.write(`error INTERNAL: not caught: ${stack}\n`)
+  const isDebug = process.argv.includes('--debug')
+  const message = error instanceof Error ? error.message : String(error)
+  const text =
+    isDebug && error instanceof Error ? (error.stack ?? message) : `${message} (--debug shows where)`
+  process.stderr.write(`error INTERNAL: nobody has caught: ${text}\n`)
   stop.abort(error)
 }
 

@@ -37,6 +37,18 @@ describe('the process', () => {
     expect(stderr()).toBe('')
   })
 
+  it('completes commands and flags for a shell', async () => {
+    const { child, ended: end } = start(['complete', '--', 'dead', 'list', '--'], {})
+    let stdout = ''
+    child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
+    expect(await end).toBe(0)
+    expect(stdout).toMatch(/^--scope\t/m)
+    const script = start(['completion', 'zsh'], {})
+    script.child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
+    expect(await script.ended).toBe(0)
+    expect(stdout).toContain('#compdef outboxkit')
+  })
+
   it('ends with a code that is not 0 when something is thrown that nobody catches, also from the file', async () => {
     const files = {
       'outbox.config.mjs': `void Promise.reject(new Error('nobody cares'))

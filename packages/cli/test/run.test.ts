@@ -145,5 +145,6 @@ describe('outboxkit config', () => {
     const { stdout } = await run(['config', '--variables'])
     expect(stdout).toMatch(/^OUTBOXKIT_KAFKA_BROKERS /m)
     expect(stdout).toMatch(/^OUTBOXKIT_KAFKA_ENVELOPE +cloudevents /m)
+    expect((await run(['config', '--help'])).stdout).toMatch(/^ +OUTBOXKIT_KAFKA_ENVELOPE$/m)
   })
 })

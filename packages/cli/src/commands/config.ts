@@ -12,6 +12,10 @@ export function configCommand(context: CommandContext): Command {
   return new Command('config')
     .description('The configuration in effect, without secrets, and where each value came from.')
     .option('--variables', 'every environment variable instead, with what it does')
+    .addHelpText(
+      'after',
+      () => `\nVariables; each also as …_FILE, the path of a file with the value:\n${variablesText()}`,
+    )
     .action(async (_, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags & { readonly variables?: boolean }>()
       const output = context.output(flags)
@@ -33,8 +37,13 @@ export function configCommand(context: CommandContext): Command {
     })
 }
 
+const known = settings.filter(({ variable, fileOf }) => variable !== undefined && fileOf === undefined)
+
+function variablesText(): string {
+  return known.map(({ variable, description }) => `  ${variable}\n      ${description}`).join('\n')
+}
+
 function printVariables(output: Output): void {
-  const known = settings.filter(({ variable, fileOf }) => variable !== undefined && fileOf === undefined)
   output.table(
     ['variable', 'default', ''],
     known.map((setting) => [setting.variable ?? '', text(setting.default ?? ''), setting.description]),

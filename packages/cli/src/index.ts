@@ -82,3 +82,13 @@ export {
 export { runWorker, type WorkerOptions } from './worker/worker.js'
 export { runOnce, type OnceOptions, type OnceResult } from './worker/once.js'
 export type { WorkerLog } from './worker/log.js'
+
+export { applyChanges, type FileChange } from './init/apply.js'
+export type { Ask, AskOption } from './init/ask.js'
+export type { Choice, InitFlags } from './init/choose.js'
+export { unifiedDiff } from './init/diff.js'
+export { prepareInit, type InitRequest, type PreparedInit } from './init/init.js'
+export type { Step } from './init/steps.js'
+export type { Candidate, Evaluate } from './project/candidate.js'
+export { detectProject, type DetectOptions, type PackageStyle, type Project } from './project/detect.js'
+export { diskFiles, type ProjectFiles } from './project/files.js'

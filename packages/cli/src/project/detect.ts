@@ -137,7 +137,3 @@ function databaseByDriver(dependencies: ReadonlyMap<string, string>): DatabaseNa
   if (postgres) return 'postgres'
   return mysql ? 'mysql' : 'mariadb'
 }
-
-/** The folder of a file, or the folder itself. */
-export const folderOf = (files: ProjectFiles, path: string): string =>
-  files.kind(path) === 'folder' ? path : dirname(path)

@@ -1,9 +1,11 @@
 import { createRelay } from '@outboxkit/relay'
 import { memoryPublisher } from '@outboxkit/testing'
+import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
 import {
   freshDatabase,
   freshSchema,
+  uniqueName,
   type FreshDatabase,
   type FreshSchema,
 } from '../../../test-matrix/services/test-context.js'
@@ -213,6 +215,34 @@ it.each([
   await expect
     .poll(lease)
     .toMatchObject({ fingerprint: 'its server', owner: expiry === 'now()' ? null : 'the-relay' })
+})
+
+it.each(['keep', undefined] as const)('dev goes on after its connections are lost (%s)', async (wish) => {
+  const database = uniqueName('dev').toLowerCase()
+  await tables.query(`create database ${database}`)
+  const address = new URL(inject('postgresUrl'))
+  address.pathname = database
+  const own = new pg.Client({ connectionString: address.href, application_name: 'the test' })
+  await own.connect()
+  await createTables('postgres', (statement) => own.query(statement))
+  const shown = new RunningDev(outboxOf({ url: address.href }), { wish })
+  try {
+    await shown.until(wish === 'keep' ? 'look' : 'waiting')
+    await own.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and application_name <> 'the test'`,
+      [database],
+    )
+    await own.query(
+      `insert into outbox (id, aggregatetype, aggregateid, type, payload) values (gen_random_uuid(), 'order', '1', 'order.placed', '{}')`,
+    )
+    expect(await shown.events(1)).toMatchObject([{ key: '1' }])
+    await shown.stop()
+    const [lease] = (await own.query<Line>('select owner, fingerprint from outbox_lease')).rows
+    expect(lease).toEqual(wish === 'keep' ? undefined : { owner: null, fingerprint: null })
+  } finally {
+    await own.end()
+    await tables.query(`drop database ${database} with (force)`)
+  }
 })
 
 describe.each(['mysql', 'mariadb'] as const)('dev on %s', (server) => {

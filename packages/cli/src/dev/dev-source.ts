@@ -1,14 +1,27 @@
-import { OutboxError, qualifiedName, type OutboxTable } from '@outboxkit/core'
+import { OutboxError, qualifiedName } from '@outboxkit/core'
 import type { Lease, Source } from '@outboxkit/relay'
-import type { Database } from '../database/database.js'
+import type { ResolvedOutbox } from '../config/resolved.js'
+import { withDatabase } from '../operations/each-outbox.js'
 
 /** In the details of the error with which a relay of dev ends instead of taking events of another relay. */
 export const servedByAnother = 'served by another relay'
 
 /** A relay other than dev has published from here: it has left its note. */
-export async function isServed({ query, dialect }: Database, table: OutboxTable): Promise<boolean> {
-  const [row] = await query(`select fingerprint from ${qualifiedName(table, dialect, 'lease')} where id = 1`)
-  return row?.['fingerprint'] != null
+export function isServed(outbox: ResolvedOutbox): Promise<boolean> {
+  return withDatabase(outbox, async ({ query, dialect }) => {
+    const lease = qualifiedName(outbox.table, dialect, 'lease')
+    const [row] = await query(`select fingerprint from ${lease} where id = 1`)
+    return row?.['fingerprint'] != null
+  })
+}
+
+/** Takes the note away, as long as the lease is ours. */
+function forget(outbox: ResolvedOutbox, { epoch }: Lease): Promise<unknown> {
+  return withDatabase(outbox, ({ query, dialect }) => {
+    const lease = qualifiedName(outbox.table, dialect, 'lease')
+    const placeholder = dialect === 'postgres' ? '$1' : '?'
+    return query(`update ${lease} set fingerprint = null where id = 1 and epoch = ${placeholder}`, [epoch])
+  })
 }
 
 /**
@@ -18,25 +31,15 @@ export async function isServed({ query, dialect }: Database, table: OutboxTable)
  *
  * `force`: a person has said that events may leave.
  */
-export function devSource(
-  source: Source,
-  { database, table, force }: { database: Database; table: OutboxTable; force: boolean },
-): Source {
-  const name = qualifiedName(table, database.dialect, 'lease')
+export function devSource(source: Source, outbox: ResolvedOutbox, force: boolean): Source {
   const open = async (lease: Lease): Promise<void> => {
-    const served = await isServed(database, table)
+    const served = await isServed(outbox)
     if (served && !force)
       throw new OutboxError('OUTBOX_SOURCE_UNSUPPORTED', 'A relay has published from this outbox.', {
         details: { reason: servedByAnother },
       })
     await source.open(lease)
-    if (!served)
-      await database.query(
-        database.dialect === 'postgres'
-          ? `update ${name} set fingerprint = null where id = 1 and epoch = $1`
-          : `update ${name} set fingerprint = null where id = 1 and epoch = ?`,
-        [lease.epoch],
-      )
+    if (!served) await forget(outbox, lease)
   }
   // Sources keep private fields: every call has to reach the source itself.
   return new Proxy(source, {

@@ -3,6 +3,7 @@ import type { ResolvedOutbox } from '../config/resolved.js'
 import type { Database } from '../database/database.js'
 import { diagnose } from '../doctor/doctor.js'
 import { listDeadScopes } from '../operations/dead.js'
+import { withDatabase } from '../operations/each-outbox.js'
 import { readFacts } from './facts.js'
 import { TableWatcher } from './look.js'
 import { chooseMode, type DevChoice, type DevFacts, type DevWish } from './mode.js'
@@ -34,27 +35,37 @@ export async function runDev(
   project: DevProject,
   options: DevOptions,
 ): Promise<void> {
-  const { printer, signal, wish, environment } = options
+  const { printer, signal, wish } = options
   const database = await waitForTables(outbox, project, { printer, signal })
   if (database === undefined) return
+  let facts: DevFacts
   try {
-    const facts = await readFacts(database, outbox.table, environment)
-    if (wish === 'consume') refuseOwned(facts)
-    const choice = chooseMode(facts, wish)
-    printer.state('connected', `${server(database)}, ${outbox.table.name}`)
-    await sayFindings(outbox, printer)
-    await sayHeld(database, outbox, printer)
-    if (choice.mode === 'relay') {
-      sayRelay(outbox, printer)
-      const force = wish === 'consume'
-      if ((await relayInMemory(outbox, { database, printer, signal, force })) === 'ended') return
-      await look(database, outbox, options, chooseMode({ ...facts, wasServed: true }, undefined))
-      return
-    }
-    await look(database, outbox, options, choice)
+    facts = await begin(database, outbox, options)
   } finally {
     await database.close()
   }
+  let choice = chooseMode(facts, wish)
+  if (choice.mode === 'relay') {
+    sayRelay(outbox, printer)
+    const end = await relayInMemory(outbox, { printer, signal, force: wish === 'consume' })
+    if (end === 'ended') return
+    choice = chooseMode({ ...facts, wasServed: true }, undefined)
+  }
+  await look(outbox, options, choice)
+}
+
+/** What is said once, at the start. */
+async function begin(
+  database: Database,
+  outbox: ResolvedOutbox,
+  { printer, wish, environment }: DevOptions,
+): Promise<DevFacts> {
+  const facts = await readFacts(database, outbox.table, environment)
+  if (wish === 'consume') refuseOwned(facts)
+  printer.state('connected', `${server(database)}, ${outbox.table.name}`)
+  await sayFindings(outbox, printer)
+  await sayHeld(database, outbox, printer)
+  return facts
 }
 
 function refuseOwned({ owner, wasServed }: DevFacts): void {
@@ -76,7 +87,6 @@ function sayRelay({ kafka }: ResolvedOutbox, printer: DevPrinter): void {
 
 /** Until the signal comes. */
 async function look(
-  database: Database,
   outbox: ResolvedOutbox,
   { printer, signal }: DevOptions,
   { reasons }: DevChoice,
@@ -88,21 +98,31 @@ async function look(
       { reasons },
     )
   else printer.state('look', 'Only looking: every event stays in the outbox.')
-  const watcher = new TableWatcher(database, outbox.table)
+  const watcher = new TableWatcher(outbox.table)
   let fault = ''
   while (!signal.aborted) {
-    try {
-      const { events, missed } = await watcher.look()
-      for (const event of events) printer.event(event, topicOf(outbox, event))
-      if (missed) printer.warn('missed', 'More events came at once than can be shown; some are left out.')
-      fault = ''
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error)
-      if (message !== fault) printer.warn('fault', `${message}. Trying again.`)
-      fault = message
-    }
+    const error = await watch(watcher, outbox, { printer, signal }).catch((thrown: unknown) => thrown)
+    const message = error instanceof Error ? error.message : ''
+    if (message !== '' && message !== fault) printer.warn('fault', `${message}. Trying again.`)
+    fault = message
     await pause(lookMs, signal)
   }
+}
+
+/** On one connection, for as long as it lasts. */
+async function watch(
+  watcher: TableWatcher,
+  outbox: ResolvedOutbox,
+  { printer, signal }: Pick<DevOptions, 'printer' | 'signal'>,
+): Promise<void> {
+  await withDatabase(outbox, async (database) => {
+    while (!signal.aborted) {
+      const { events, missed } = await watcher.look(database)
+      for (const event of events) printer.event(event, topicOf(outbox, event))
+      if (missed) printer.warn('missed', 'More events came at once than can be shown; some are left out.')
+      await pause(lookMs, signal)
+    }
+  })
 }
 
 function topicOf({ kafka }: ResolvedOutbox, event: Parameters<DevPrinter['event']>[0]): string | null {

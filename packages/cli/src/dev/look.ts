@@ -16,17 +16,16 @@ export interface Look {
 
 /** Reads what is new in the outbox, and changes nothing. For people: unlike a relay it may miss events. */
 export class TableWatcher {
-  readonly #database: Database
   readonly #table: OutboxTable
   #seen: ReadonlySet<number> | undefined
 
-  constructor(database: Database, table: OutboxTable) {
-    this.#database = database
+  constructor(table: OutboxTable) {
     this.#table = table
   }
 
-  async look(): Promise<Look> {
-    const { query, dialect } = this.#database
+  /** Rejects as the database does; then nothing counts as seen. */
+  async look(database: Database): Promise<Look> {
+    const { query, dialect } = database
     const name = qualifiedName(this.#table, dialect)
     const rows = await query(
       `select position from ${name} order by ${name}.position desc limit ${newestRows}`,
@@ -35,13 +34,13 @@ export class TableWatcher {
     const seen = this.#seen
     const fresh =
       seen === undefined ? positions.slice(-shownAtStart) : positions.filter((at) => !seen.has(at))
+    const events = await this.#read(database, fresh)
     this.#seen = new Set(positions)
     const all = fresh.length === newestRows && seen !== undefined && seen.size > 0
-    return { events: await this.#read(fresh), missed: all }
+    return { events, missed: all }
   }
 
-  async #read(positions: readonly number[]): Promise<StoredEvent[]> {
-    const { query, dialect } = this.#database
+  async #read({ query, dialect }: Database, positions: readonly number[]): Promise<StoredEvent[]> {
     const events: StoredEvent[] = []
     // A few at a time: rows may be large.
     for (let from = 0; from < positions.length; from += 50) {

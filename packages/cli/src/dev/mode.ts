@@ -52,7 +52,7 @@ export function chooseMode(facts: DevFacts, wish: DevWish): DevChoice {
 /** Why this may not be a database for development. */
 export function doubts(facts: DevFacts): string[] {
   const { database, isLocal, service, replicas, isProduction, wasServed, waiting, owner } = facts
-  const name = database.slice(database.indexOf('/') + 1)
+  const name = database.slice(database.lastIndexOf('/') + 1)
   return [
     isLocal ? '' : `${database} is not on this machine`,
     service === undefined ? '' : `the server is ${service}`,

@@ -2,7 +2,6 @@ import { isOutboxError, type StoredEvent } from '@outboxkit/core'
 import { kafkaPublisher } from '@outboxkit/kafka'
 import { createRelay, type Relay } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
-import type { Database } from '../database/database.js'
 import { devSource, isServed, servedByAnother } from './dev-source.js'
 import { memoryDriver } from './memory-driver.js'
 import type { DevPrinter } from './print.js'
@@ -16,12 +15,7 @@ const publishTimeoutMs = 5_000
  */
 export async function relayInMemory(
   outbox: ResolvedOutbox,
-  {
-    database,
-    printer,
-    signal,
-    force,
-  }: { database: Database; printer: DevPrinter; signal: AbortSignal; force: boolean },
+  { printer, signal, force }: { printer: DevPrinter; signal: AbortSignal; force: boolean },
 ): Promise<'served' | 'ended'> {
   const topicOf = (event: StoredEvent): string | null => safely(() => outbox.kafka?.topicOf(event) ?? null)
   const publisher = kafkaPublisher({
@@ -35,7 +29,9 @@ export async function relayInMemory(
   const { internal: _, idle: __, ...options } = outbox.relay
   const relay = createRelay({
     ...options,
-    source: devSource(source, { database, table: outbox.table, force }),
+    // Somebody is watching.
+    poll: { minMs: 2, maxMs: 50 },
+    source: devSource(source, outbox, force),
     publisher,
     signal,
   })
@@ -50,7 +46,7 @@ export async function relayInMemory(
     if (error.details['reason'] === servedByAnother) giveUp()
   })
   relay.on('standby', async ({ owner, epoch }) => {
-    const isRelay = await isServed(database, outbox.table)
+    const isRelay = await isServed(outbox)
     if (isRelay && !force) giveUp()
     else printer.warn('standby', standbyText(isRelay, owner, epoch))
   })

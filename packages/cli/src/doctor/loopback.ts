@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 
 /** True for this very machine: a loopback address, its names, or a socket. `address`: `host:port/database`. */
 export function isLoopback(address: string): boolean {
-  if (address.startsWith('/') || address.startsWith('undefined')) return true
+  if (address.startsWith('/')) return true
   const host = hostOf(address)
   if (host === 'localhost' || host.endsWith('.localhost') || host === '') return true
   if (isIP(host) === 4) return host.startsWith('127.')

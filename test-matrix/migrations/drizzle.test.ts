@@ -23,7 +23,8 @@ interface Story {
 const stories: Story[] = servers.map((server) => ({ server, options: {} }))
 
 /** The whole grid: a cell of `npm run matrix`. */
-if (process.env['OUTBOXKIT_MIGRATIONS'] === 'all')
+const isFull = process.env['OUTBOXKIT_MIGRATIONS'] === 'all'
+if (isFull)
   stories.push(
     ...servers.map((server) => ({
       server,
@@ -104,6 +105,26 @@ test(
     )
     await place.query("insert into orders (sku) values ('x')")
     expect(await proposedByPush(project, place.url)).toContain('truncate table orders;')
+  },
+)
+
+test.runIf(isFull)(
+  'an outbox with rows is not made a partitioned one, and keeps them (in npm run matrix)',
+  { timeout: 60_000 },
+  async () => {
+    await using place = await freshPlace('PostgreSQL')
+    using project = await drizzleProject('PostgreSQL', {})
+    const run = runner(project, place)
+    const wanted = { partitioned: ['outbox'] } as const
+    generate(drizzleGenerator, project, 'postgres', wanted)
+    await run('generate')
+    await run('migrate')
+    await writeRows(place)
+    const before = await rowsOf(place)
+    expect(generate(drizzleGenerator, project, 'postgres', wanted).files).toHaveLength(3)
+    const { code } = await drizzleKit(project, place.url, 'migrate')
+    expect(code).not.toBe(0)
+    expect(await rowsOf(place)).toEqual(before)
   },
 )
 

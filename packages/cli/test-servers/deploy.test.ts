@@ -137,7 +137,7 @@ describe('the systemd unit', () => {
 
   it('configures the worker with variables that exist', async () => {
     const line = /^Environment=(.*)$/m.exec(unit)?.[1] ?? ''
-    const environment = Object.fromEntries(line.split(' ').map((pair) => pair.split('=')))
+    const environment = Object.fromEntries(line.split(' ').map((pair) => pair.split(/=(.*)/)))
     const { http } = await configOf({ ...environment, DATABASE_URL: 'mysql://a/b', KAFKA_BROKERS: 'c:1' })
     expect(http).toEqual({ host: '127.0.0.1', port: 9464 })
   })

@@ -1,4 +1,5 @@
 import { outboxMetrics } from '@outboxkit/relay'
+import { postgresSource } from '@outboxkit/relay/postgres'
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
 import { startPgBouncer } from '../../../test-matrix/services/pgbouncer.js'
@@ -73,6 +74,15 @@ describe('a table', () => {
     await tables.query('create table outbox_default partition of outbox default')
     expect((await found()).join('\n')).not.toContain('partitions')
   })
+})
+
+it('an archive that is wanted and is not there', async () => {
+  const outbox = outboxOf(tables)
+  const withArchive: typeof outbox = {
+    ...outbox,
+    createSource: (options) => postgresSource({ url: tables.url, cleanup: 'archive', ...options }),
+  }
+  expect(await complaints(withArchive)).toEqual(one('fatal archive', 'outbox_archive', '--with archive'))
 })
 
 describe('the outbox', () => {

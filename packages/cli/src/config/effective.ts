@@ -35,9 +35,16 @@ function effective(key: string, setting: Setting, given: Given | undefined): Eff
 
 function withoutSecret({ kind, secret }: Setting, value: unknown): unknown {
   if (kind === 'code' || typeof value === 'function' || (typeof value === 'object' && !Array.isArray(value)))
-    return secret === true ? '(secret)' : '(made in the file)'
+    return secret === true ? '(secret)' : madeInFile(value)
   if (secret === true) return '(secret)'
   return secret === 'url' ? hidePassword(value as string) : value
+}
+
+/** Sources and publishers say in their name what they are; it is made for logs, and never holds a secret. */
+function madeInFile(value: unknown): string {
+  const { name } = (value ?? {}) as { name?: unknown }
+  const isNamed = typeof value === 'object' && typeof name === 'string' && name !== ''
+  return `(made in the file${isNamed ? `: ${name}` : ''})`
 }
 
 /** `postgres://user:***@host/database?password=***` */

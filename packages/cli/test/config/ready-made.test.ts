@@ -31,7 +31,7 @@ describe('a source and a publisher that the file makes itself', () => {
   it('are the ones that are used, and operations know where they lead', async () => {
     const source = postgresSource({ url, table: { name: 'events', schema: 'app' } })
     const made = publisher()
-    const { outboxes } = await configOf({ source, publisher: made })
+    const { outboxes, values } = await configOf({ source, publisher: made })
     const [outbox] = outboxes
     expect(outbox).toMatchObject({
       database: { dialect: 'postgres', url },
@@ -41,6 +41,13 @@ describe('a source and a publisher that the file makes itself', () => {
     expect(outbox?.kafka?.topicOf(event)).toBe('shop.order.placed')
     expect(outbox?.createSource()).toBe(source)
     expect(outbox?.createPublisher()).toBe(made)
+    const shown = values
+      .filter(({ key }) => key === 'source' || key === 'publisher')
+      .map(({ value }) => value)
+    expect(shown).toEqual([
+      '(made in the file: postgres "app"."events")',
+      '(made in the file: kafka (kafkajs, cloudevents))',
+    ])
     expect(inspect(made, { depth: 9, showHidden: false })).not.toContain('geheim')
   })
 

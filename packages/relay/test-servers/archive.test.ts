@@ -9,6 +9,8 @@ interface Place {
   readonly query: (sql: string) => Promise<readonly object[]>
   /** A source of an account that has no rights but those that `grant` gives it. */
   readonly source: (retentionMs?: number) => Source
+  /** Ends the connections of that account. */
+  readonly killAll: () => Promise<void>
   readonly grant: (privileges: string, table: string) => Promise<unknown>
 }
 
@@ -37,6 +39,9 @@ async function openPostgres(): Promise<Place> {
     query: (sql) => tables.query(sql),
     source: (retentionMs) =>
       tables.source({ url: url.href, cleanup: 'archive', retentionMs, onWarning: () => undefined }),
+    killAll: async () => {
+      await tables.query(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role}'`)
+    },
     grant: (privileges, table) => tables.query(`grant ${privileges} on ${table} to ${role}`),
   }
 }
@@ -56,6 +61,14 @@ async function openMysql(serverUrl: string): Promise<Place> {
     tables,
     query: (sql) => tables.query(sql),
     source: (retentionMs) => tables.source({ url: url.href, cleanup: 'archive', retentionMs }),
+    killAll: async () => {
+      const sessions = await tables.query<{ id: number }>(
+        'select id from information_schema.processlist where user = ?',
+        [tables.database],
+      )
+      // one that has ended by itself meanwhile
+      for (const { id } of sessions) await tables.query(`kill ${id}`).catch(() => undefined)
+    },
     grant: (privileges, table) => tables.query(`grant ${privileges} on ${table} to ${account}`),
   }
 }
@@ -105,5 +118,43 @@ describe.each([
     await grant('select, delete', tables.archive)
     await start(1)
     await until(async () => (await archived()) === 0)
+  })
+
+  it('has every event in the archive once, whatever connections are lost', async () => {
+    const { tables, query, source, grant, killAll } = await open()
+    for (const table of [tables.outbox, tables.lease, tables.held, tables.archive])
+      await grant('select, insert, update, delete', table)
+    const publishers = [memoryPublisher(), memoryPublisher()]
+    const relays = publishers.map((publisher) =>
+      createRelay({ source: source(), publisher, lease: { termMs: 500 }, retry: { minMs: 5, maxMs: 50 } }),
+    )
+    for (const relay of relays) {
+      closers.push(() => relay.stop())
+      await relay.start()
+    }
+    const sent = (): number => publishers.reduce((sum, publisher) => sum + publisher.messages().length, 0)
+    const writer = await tables.writer()
+    const inserted: number[] = []
+    let kills = 0
+    while (kills < 8) {
+      await writer.begin()
+      for (let i = 0; i < 25; i++) inserted.push(await writer.insert({ key: String(i % 5) }))
+      await writer.commit()
+      const before = sent()
+      // in the middle of what was just found
+      await until(async () => sent() > before)
+      await killAll()
+      kills++
+    }
+    await until(async () => (await tables.positions()).length === 0)
+    const archived = await query(
+      `select position from ${tables.archive} where outcome = 'published' order by position`,
+    )
+    expect(archived.map((row) => Number((row as { position: unknown }).position))).toEqual(inserted)
+    expect(await query(`select 1 from ${tables.held}`)).toEqual([])
+    const published = publishers.flatMap((publisher) =>
+      publisher.messages().map(({ event }) => event.position),
+    )
+    expect([...new Set(published)].toSorted((a, b) => a - b)).toEqual(inserted)
   })
 })

@@ -38,8 +38,10 @@ describe('somebody who has never heard of it', () => {
       }
       const result = await walk({ orm, database }, surroundings)
       expect(result).toMatchObject({ orm, database, seenInDev: true, seenOnKafka: true, statusOk: true })
-      expect(result.commands).toBeLessThanOrEqual(5)
-      expect(result.doctorFindings.filter((finding) => finding.startsWith('fatal'))).toEqual([])
+      expect(result.commands).toBeLessThanOrEqual(6)
+      // The servers of the tests are not durable; nothing else is to be said.
+      const notDurable = /^warning (fsync|full-page-writes|innodb-flush|sync-binlog|doublewrite)$/
+      expect(result.doctorFindings.filter((finding) => !notDurable.test(finding))).toEqual([])
       expect(log).toContain('$ npx outboxkit init')
     },
   )

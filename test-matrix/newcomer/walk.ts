@@ -81,7 +81,7 @@ async function writeProject({ folder, project, shell, say }: Visit): Promise<voi
 
 /** The commands of the README, up to the first event that is seen. */
 async function firstDay(visit: Visit): Promise<Pick<NewcomerResult, 'commands' | 'seconds' | 'seenInDev'>> {
-  const commands = startCommands(visit.orm)
+  const commands = startCommands(visit.orm, visit.database)
   const last = commands.at(-1) ?? ''
   if (last !== 'npx outboxkit dev') throw new Error(`The README does not end with seeing it: ${last}`)
   let ms = 0

@@ -7,16 +7,17 @@ import { installPacked } from '../tarballs.js'
 describe('following the README', () => {
   it('takes the commands of the section Start', () => {
     const readme =
-      '# x\n```sh\nno\n```\n## Start\ntext\n```sh\na b # why\n# no\nc && d\n```\n```sh\nlater\n```\n## Next\n'
-    expect(commandsIn(readme)).toEqual(['a b', 'c', 'd'])
-    expect(() => commandsIn('# x\n## Next\n')).toThrow('no commands')
+      '# x\n```sh\nno\n```\n## Start\ntext\n```sh\na b # why\n# no\nc && d\nm # only on MySQL\n```\n```sh\nlater\n```\n## Next\n'
+    expect(commandsIn(readme, 'mysql')).toEqual(['a b', 'c', 'd', 'm'])
+    expect(commandsIn(readme, 'postgres')).toEqual(['a b', 'c', 'd'])
+    expect(() => commandsIn('# x\n## Next\n', 'mysql')).toThrow('no commands')
   })
 
-  it.each(orms)('the README of %s goes from install to dev in at most five commands', (orm) => {
-    const commands = startCommands(orm)
+  it.each(orms)('the README of %s goes from install to dev in at most six commands', (orm) => {
+    const commands = startCommands(orm, 'mysql')
     expect(commands[0]).toBe(`npm install @outboxkit/${orm} outboxkit`)
     expect(commands.at(-1)).toBe('npx outboxkit dev')
-    expect(commands.length).toBeLessThanOrEqual(5)
+    expect(commands.length).toBeLessThanOrEqual(6)
   })
 
   it('does what init says', () => {

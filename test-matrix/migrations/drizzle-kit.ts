@@ -1,10 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { linkPackage, type Project } from './project.js'
-import { runNode, type Outcome } from './programs.js'
+import { runNode, writeCached, type Outcome } from './programs.js'
 
 const repository = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -21,24 +19,20 @@ const bundled = (): Promise<string> => (bundle ??= makeBundle())
 
 /** drizzle-kit loads the schema as CommonJS; the package's own build may be older than the sources, or missing. */
 async function makeBundle(): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), 'outboxkit-drizzle-'))
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [join(repository, 'packages/drizzle/src/index.ts')],
     tsconfig: join(repository, 'tsconfig.json'),
     bundle: true,
+    write: false,
     platform: 'node',
     format: 'cjs',
-    outfile: join(folder, 'index.cjs'),
     external: ['drizzle-orm', 'drizzle-orm/*'],
   })
-  writeFileSync(
-    join(folder, 'package.json'),
+  writeCached(
+    'drizzle/package.json',
     JSON.stringify({ name: '@outboxkit/drizzle', version: '0.0.0', main: 'index.cjs' }),
   )
-  // From the bundle's real folder nothing else leads to it.
-  linkPackage({ folder } as Project, 'drizzle-orm', join(repository, 'node_modules/drizzle-orm'))
-  return folder
+  return dirname(writeCached('drizzle/index.cjs', outputFiles[0]?.text ?? ''))
 }
 
 export function drizzleKit(project: Project, url: string, ...args: string[]): Promise<Outcome> {

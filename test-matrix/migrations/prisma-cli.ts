@@ -1,9 +1,8 @@
-import { chmodSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
-import { runNode, type Outcome } from './programs.js'
+import { runNode, writeCached, type Outcome } from './programs.js'
 
 /** Prisma 7 is the repository's own; the oldest supported one is kept beside it. */
 export type PrismaVersion = 'newest' | 'oldest'
@@ -48,25 +47,17 @@ let executable: Promise<string> | undefined
 /** The path of an executable that Prisma takes for its own. */
 export const schemaEngine = (): Promise<string> => (executable ??= makeSchemaEngine())
 
-/**
- * Prisma starts one file, without arguments of ours, and several times for each command: so it is compiled once. It stands
- * within node_modules, from where it finds its packages.
- */
+/** Prisma starts one file, without arguments of ours, and several times for each command: so it is compiled once. */
 async function makeSchemaEngine(): Promise<string> {
-  const folder = join(repository, `node_modules/.cache/outboxkit/schema-engine-${process.pid}`)
-  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
-  const program = join(folder, 'main.mjs')
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL('prisma-engine/main.ts', import.meta.url))],
     bundle: true,
+    write: false,
     packages: 'external',
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    outfile: program,
   })
-  const file = join(folder, 'schema-engine')
-  writeFileSync(file, `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`)
-  chmodSync(file, 0o755)
-  return file
+  const program = writeCached('schema-engine.mjs', outputFiles[0]?.text ?? '')
+  return writeCached('schema-engine', `#!/bin/sh\nexec "${process.execPath}" "${program}" "$@"\n`, 0o755)
 }

@@ -1,4 +1,19 @@
 import { spawn } from 'node:child_process'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** Where programs are compiled to: within node_modules, from where they find their packages. */
+export const cache = fileURLToPath(new URL('../../node_modules/.cache/outboxkit', import.meta.url))
+
+/** All or nothing: several test files make the same programs at the same time. Gives the path. */
+export function writeCached(name: string, text: string, mode = 0o644): string {
+  const path = join(cache, name)
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(`${path}.${process.pid}`, text, { mode })
+  renameSync(`${path}.${process.pid}`, path)
+  return path
+}
 
 export interface Outcome {
   /** `null`: ended by a signal, which here means that it took too long. */

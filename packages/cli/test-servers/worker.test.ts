@@ -247,9 +247,13 @@ it('ends at once when it can never run; with wait it goes on until somebody puts
   const waiting = await started(environment, { wait: true })
   await waiting.line('failed')
   expect((await waiting.get('/readyz')).text).toContain('apply your migrations first')
+  // Some attempts later.
+  await sleep(1_200)
   await tables.query('alter table elsewhere rename to outbox')
   await waiting.line('waiting')
   expect((await waiting.get('/readyz')).status).toBe(200)
+  const said = waiting.lines.map(({ event }) => event)
+  expect(said.filter((event) => event === 'database' || event === 'failed')).toEqual(['database', 'failed'])
 })
 
 it('a newer schema is refused with exit code 3', async () => {

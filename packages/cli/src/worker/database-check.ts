@@ -2,18 +2,20 @@ import { isOutboxError, latestSchemaVersion, OutboxError, qualifiedName } from '
 import { outboxMetrics } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
 import { openDatabase } from '../database/open.js'
-import type { WorkerLog } from './log.js'
 
 /**
  * Connects, looks for the tables, and says both. Rejects with what is wrong: {@link isMistake} tells what time alone
  * does not cure. Not needed by the relay, which would only try again and again.
  */
-export async function checkDatabase(outbox: ResolvedOutbox, log: WorkerLog): Promise<void> {
+export async function checkDatabase(
+  outbox: ResolvedOutbox,
+  say: (fields: object, message: string) => void,
+): Promise<void> {
   const { database: settings, table } = outbox
   const database = await openDatabase(settings, { connectTimeoutMs: 10_000, statementTimeoutMs: 10_000 })
   try {
     const { dialect, name, version, flavour } = database
-    log.info(
+    say(
       { event: 'database', database: name, flavour, version },
       `database reached: ${name} (${flavour} ${version})`,
     )
@@ -26,7 +28,7 @@ export async function checkDatabase(outbox: ResolvedOutbox, log: WorkerLog): Pro
     const { backlog, lease } = state
     requireSchema(lease?.schemaVersion ?? 1, shown)
     const rows = `${backlog.atLeast ? 'at least ' : ''}${backlog.rows}`
-    log.info(
+    say(
       { event: 'table', table: shown, backlog: backlog.rows, atLeast: backlog.atLeast },
       `table found: ${shown}, with ${rows} unpublished ${backlog.rows === 1 ? 'event' : 'events'}`,
     )

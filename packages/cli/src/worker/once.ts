@@ -47,7 +47,7 @@ async function passOver(outbox: ResolvedOutbox, options: OnceOptions): Promise<O
   const { log, signal, maxEvents, deadlineMs } = options
   const nothing = { outbox: outbox.name, published: 0, held: 0, skipped: 0 }
   try {
-    await checkDatabase(outbox, log)
+    await checkDatabase(outbox, (fields, message) => log.info(fields, message))
     const onWarning = (message: string): void => log.warn({ event: 'warning' }, message)
     const publisher = outbox.createPublisher({ onWarning })
     const relay = createRelay({

@@ -38,7 +38,7 @@ export class Station {
   readonly observer: Observer
   readonly #options: StationOptions
   readonly #narrator: Narrator
-  readonly #warned = new Set<string>()
+  readonly #said = new Set<string>()
   #relay: Relay | undefined
   #mistake: OutboxError | undefined
   #attempts = 0
@@ -119,9 +119,13 @@ export class Station {
 
   /** One relay from start to end. What ended it; `undefined`: it was stopped. */
   async #attempt(): Promise<unknown> {
-    const { log, signal } = this.#options
+    const { signal } = this.#options
     try {
-      if (!this.#isChecked) await unlessAborted(checkDatabase(this.outbox, log), signal)
+      if (!this.#isChecked)
+        await unlessAborted(
+          checkDatabase(this.outbox, (fields, message) => this.#say(fields, message)),
+          signal,
+        )
       if (signal.aborted) return undefined
       this.#isChecked = true
       this.#narrator.faults.over(aboutDatabase)
@@ -163,11 +167,20 @@ export class Station {
     onMistake()
   }
 
+  /** Each attempt finds out the same. */
+  #say(fields: object, message: string): void {
+    if (this.#isNew(message)) this.#options.log.info(fields, message)
+  }
+
   /** A source says the same at each of its opens. */
   #warn(message: string): void {
-    if (this.#warned.has(message)) return
-    if (this.#warned.size < 1_000) this.#warned.add(message)
-    this.#options.log.warn({ event: 'warning' }, message)
+    if (this.#isNew(message)) this.#options.log.warn({ event: 'warning' }, message)
+  }
+
+  #isNew(message: string): boolean {
+    const isNew = !this.#said.has(message)
+    if (this.#said.size < 1_000) this.#said.add(message)
+    return isNew
   }
 }
 

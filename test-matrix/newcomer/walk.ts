@@ -40,7 +40,8 @@ export interface Surroundings {
 
 /** One person on their first day, with one ORM and one database. Rejects when they are stuck. */
 export async function walk(cell: NewcomerCell, surroundings: Surroundings): Promise<NewcomerResult> {
-  const folder = mkdtempSync(join(realpathSync(tmpdir()), `outboxkit-newcomer-${cell.orm}-`))
+  const place = mkdtempSync(join(realpathSync(tmpdir()), `outboxkit-newcomer-${cell.orm}-`))
+  const folder = join(place, 'orders')
   const database = await createDatabase(cell.database, surroundings.serverUrl)
   const started: Running[] = []
   try {
@@ -54,11 +55,15 @@ export async function walk(cell: NewcomerCell, surroundings: Surroundings): Prom
     const first = await firstDay(visit)
     const second = await secondDay(visit)
     return { ...cell, ...first, ...second }
+  } catch (error) {
+    // What went on behind tells why.
+    const said = started.map((running) => running.output()).join('\n')
+    throw new Error(`${error instanceof Error ? error.message : String(error)}\n${said}`, { cause: error })
   } finally {
     await Promise.all(started.map((running) => running.stop()))
     await database.drop()
     if (surroundings.keep === true) surroundings.say(`kept ${folder}`)
-    else rmSync(folder, { recursive: true, force: true })
+    else rmSync(place, { recursive: true, force: true })
   }
 }
 
@@ -137,7 +142,8 @@ async function secondDay(
   )
   say('$ npx outboxkit relay  (environment only)')
   const relay = shell.start(join(folder, 'node_modules/.bin/outboxkit relay'), {
-    cwd: mkdtempSync(join(folder, '../outboxkit-worker-')),
+    // No configuration file is near.
+    cwd: dirname(folder),
     env: {
       DATABASE_URL: '',
       OUTBOXKIT_DATABASE_URL: url,

@@ -73,9 +73,14 @@ async function connect(
   }
 }
 
-/** A URL is taken apart here, so that what is shown and redacted is what is used. */
+/** A URL, also one inside mysql2's options, is taken apart here: what is shown and redacted is what is used. */
 function connectionOptions({ url, config }: DatabaseSettings): ConnectionOptions {
-  if (url === undefined) return { ...(config as ConnectionOptions | undefined) }
+  if (url !== undefined) return fromUrl(url)
+  const { uri, ...options } = (config ?? {}) as ConnectionOptions
+  return uri === undefined ? options : { ...fromUrl(uri), ...options }
+}
+
+function fromUrl(url: string): ConnectionOptions {
   try {
     const { hostname, port, username, password, pathname } = new URL(url)
     return {

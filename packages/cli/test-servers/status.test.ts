@@ -75,6 +75,36 @@ describe.each(servers)('%s: status', (_, url) => {
   })
 })
 
+describe('rows that a policy hides', () => {
+  it('are an error for status, dead and replay, not an outbox without events', async () => {
+    const place = await opened(inject('postgresUrl'))
+    await place.emit({ key: 'a', topic: 't', payload: '{}' })
+    const [schema] = await place.query('select current_schema() as name')
+    const role = `${String(schema?.['name'])}_looker`
+    await place.query(`create role ${role} login password 'looker'`)
+    closers.push(() => place.query(`drop owned by ${role}`).then(() => place.query(`drop role ${role}`)))
+    await place.query(`grant usage on schema ${String(schema?.['name'])} to ${role}`)
+    for (const table of ['outbox', 'outbox_lease', 'outbox_held', 'outbox_archive']) {
+      await place.query(`grant select on ${table} to ${role}`)
+      await place.query(`alter table ${table} enable row level security`)
+    }
+    const url = new URL(place.url)
+    url.username = role
+    url.password = 'looker'
+    for (const args of [['status', '--fail-above', '1h'], ['dead', 'list'], ['replay']]) {
+      const { code, stdout, stderr } = await outboxkit(args, {
+        OUTBOXKIT_DATABASE_URL: url.href,
+        OUTBOXKIT_KAFKA_BROKERS: inject('kafkaBrokers'),
+      })
+      expect([args[0], code, stdout + stderr]).toEqual([
+        args[0],
+        1,
+        expect.stringContaining('row-level security'),
+      ])
+    }
+  })
+})
+
 describe('several outboxes', () => {
   it('are all shown, also when the database of one is down; a replay wants one of them', async () => {
     const [a, b] = [await opened(inject('postgresUrl')), await opened(inject('mysqlUrl'))]

@@ -28,6 +28,7 @@ describe('livenessOf', () => {
     ['a database that is down', { faults: [fault('the database')] }, true],
     ['a loop that has stopped turning', { stillForMs: 120_000 }, false],
     ['a standby whose wait has stopped turning', { state: 'standby', stillForMs: 120_000 }, false],
+    ['one that is halted: the others would go down with it', { state: 'failed', stillForMs: 120_000 }, true],
     ['one that sleeps', { state: 'asleep', stillForMs: 240_000 }, true],
   ] as const)('%s', (_, changes, ok) => {
     expect(livenessOf(view(changes), limits).ok).toBe(ok)

@@ -59,6 +59,6 @@ export function hidePassword(url: string): string {
   const user = colon === -1 ? login : `${login.slice(0, colon)}:***`
   const target = rest
     .slice(end + 1)
-    .replace(/([?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=)[^&#]*/gi, '$1***')
+    .replace(/([?&][^=&#]*(?:pass|secret|token|key)[^=&#]*=|[?&]ssl=(?=\s*(?:\{|%7b)))[^&#]*/gi, '$1***')
   return end === -1 ? `${scheme}${target}` : `${scheme}${user}@${target}`
 }

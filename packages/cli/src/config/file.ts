@@ -32,9 +32,23 @@ export async function readConfigFile(path: string): Promise<unknown> {
 
 /** `$schema` is for editors. */
 function parseJson(text: string): unknown {
-  const { $schema, ...config } = JSON.parse(text.replace(/^\uFEFF/, '')) as Record<string, unknown>
+  const { $schema, ...config } = parsed(text.replace(/^\uFEFF/, '')) as Record<string, unknown>
   void $schema
   return config
+}
+
+/** The engine's message about an unexpected token repeats what stands around it: a password without its quotes. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    const { message } = error as Error
+    throw new SyntaxError(
+      message.startsWith('Unexpected token')
+        ? 'It is no JSON: there is something that is neither in quotes nor a number, true, false or null.'
+        : message,
+    )
+  }
 }
 
 async function run(path: string): Promise<unknown> {

@@ -32,8 +32,9 @@ export async function openPostgres(
       throw databaseFailure(`PostgreSQL ${name}`, error, redact)
     }
   }
-  // Not by a startup parameter, which poolers refuse; this one they keep with the session.
-  await query("set timezone to 'UTC'")
+  // Not by startup parameters, which poolers refuse; these they keep with the session. Rows that a policy would hide from
+  // this role are an error: an outbox of which nothing can be seen is not an empty one.
+  await query("select set_config('TimeZone', 'UTC', false), set_config('row_security', 'off', false)")
   const [row] = await query('show server_version')
   return {
     dialect: 'postgres',

@@ -40,7 +40,8 @@ export interface OutboxHealth {
 /** Alive: the loop turns, or sleeps, or waits for somebody. A broker or a database that is down is no reason to start anew. */
 export function livenessOf(view: HealthView, { hangsAfterMs }: HealthLimits): OutboxHealth {
   const { name, state } = view
-  const isWaiting = state === 'asleep' || state === 'stopping' || state === 'stopped'
+  // Of several outboxes one may be halted for good: ending the process would end the others, and help nobody.
+  const isWaiting = ['asleep', 'stopping', 'stopped', 'failed'].includes(state)
   if (isWaiting || view.stillForMs < hangsAfterMs) return { name, state, ok: true }
   return {
     name,

@@ -94,6 +94,19 @@ describe('the configuration file', () => {
     expect([byFlag, byVariable].map(({ outboxes }) => outboxes[0]?.table.name)).toEqual(['a', 'a'])
   })
 
+  it.each(['{ "password": S3cretPw }', 'S3cretPw', '{ "password": "S3cretPw", }', '{ "password": "S3cretPw'])(
+    'JSON with a mistake beside a password does not show it: %s',
+    async (text) => {
+      const cwd = folderWith({ 'broken.json': text })
+      const error = await loadConfig({ cwd, environment: {}, file: 'broken.json' }).catch(
+        (thrown: unknown) => thrown as Error,
+      )
+      expect(error).toMatchObject({ code: 'OUTBOX_CONFIG_INVALID' })
+      for (let one: unknown = error; one instanceof Error; one = one.cause)
+        expect(one.stack).not.toMatch(/S3|word/)
+    },
+  )
+
   it.each([
     ['a file that is not there', { file: 'gone.ts' }, /gone\.ts does not exist/],
     ['two files', {}, /two configuration files.*outbox\.config\.mjs.*outbox\.config\.json.*--config/],

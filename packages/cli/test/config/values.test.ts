@@ -169,6 +169,19 @@ describe('where a value comes from', () => {
       'postgres://u:***@h/db?sslpassword=***&application_name=x',
     )
   })
+
+  it.each(['{"key":"s3cr3t"}', '%7B%22key%22%3A%22s3cr3t%22%7D'])(
+    'is shown without the key of an object in the URL: ssl=%s',
+    async (ssl) => {
+      const { values } = await configOf({
+        kafka: { brokers },
+        database: { url: `mysql://u@h/db?ssl=${ssl}&charset=utf8mb4` },
+      })
+      expect(values.find(({ key }) => key === 'database.url')?.value).toBe(
+        'mysql://u@h/db?ssl=***&charset=utf8mb4',
+      )
+    },
+  )
 })
 
 describe('several outboxes', () => {

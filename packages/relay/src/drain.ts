@@ -4,7 +4,7 @@ import { decideEvents, decideHeldRow, heldBehind, poisonScope, type Decision } f
 import type { HeldScopes, HeldTopic } from './held.js'
 import type { LoopContext, Sender } from './send.js'
 import type { Serial } from './serial.js'
-import type { HeldEvent, HeldRow, HeldScope } from './source.js'
+import type { HeldRow, HeldScope, ParkedEvent } from './source.js'
 import type { Window } from './window.js'
 
 // Rows per pass: few while the topic still fails, many once it works again.
@@ -81,15 +81,20 @@ export class Drainer {
       // An earlier event of the key may have been waiting for its topic when the key was held: it goes first.
       const first = this.#needs.window.firstOf(scope)
       for (const row of rows) {
-        if (row.event.position > first) {
+        if (stopped !== undefined) {
+          // What is given up has no order to keep.
+          if (row.request === 'discard') plan.discard.push(row)
+          continue
+        }
+        if (row.event.position > first && row.request !== 'discard') {
           stopped = 'later'
-          break
+          continue
         }
         const step = decideHeldRow(row, this.#isTopicBlocked(row.event))
         if (step === 'stop') {
           stopped = decideHeldRow(row, false) === 'stop' ? 'done' : 'later'
           if (stopped === 'done') this.#needs.held.setBlocked(scope, row.event.position)
-          break
+          continue
         }
         plan[step].push(row)
       }
@@ -190,14 +195,14 @@ export class Drainer {
 interface Plan {
   readonly publish: HeldRow[]
   readonly discard: HeldRow[]
-  readonly park: HeldEvent[]
+  readonly park: ParkedEvent[]
 }
 
 interface Result {
   readonly done: StoredEvent[]
   readonly skipped: StoredEvent[]
   readonly discarded: StoredEvent[]
-  readonly parked: HeldEvent[]
+  readonly parked: ParkedEvent[]
   /** The first failure that was not a rejection. */
   failed: OutboxError | undefined
   rejected: boolean
@@ -210,22 +215,24 @@ interface Pass extends Result {
   readonly tooEarly: boolean
 }
 
-function behindKey(row: HeldRow): HeldEvent {
+function behindKey(row: HeldRow): ParkedEvent {
   return {
     ...poisonScope(row.event),
     event: row.event,
     code: heldBehind,
     reason: 'An earlier event of this key is held.',
     attempts: row.attempts,
+    request: row.request,
   }
 }
 
-function parkedRow(row: HeldRow, scope: HeldScope, error: { code: string; message: string }): HeldEvent {
+function parkedRow(row: HeldRow, scope: HeldScope, error: { code: string; message: string }): ParkedEvent {
   return {
     ...scope,
     event: row.event,
     code: error.code,
     reason: error.message,
     attempts: row.attempts + 1,
+    request: row.request,
   }
 }

@@ -15,6 +15,7 @@ export type {
   Lease,
   LeaseState,
   LeaseStore,
+  ParkedEvent,
   Settlement,
   Source,
 } from './source.js'

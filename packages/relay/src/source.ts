@@ -87,9 +87,17 @@ export interface HeldSettlement {
   readonly discarded?: readonly StoredEvent[] | undefined
   /**
    * Rows of the scope, by position, that stay in the held table but get the scope, code, reason and attempts given
-   * here, and lose their request. Their new scope may be the one they had.
+   * here, and lose their request. Their new scope may be the one they had. Where `request` is given - what had been
+   * asked when the row was read - only that is taken away: what has been asked since then stays.
    */
-  readonly parked?: readonly HeldEvent[] | undefined
+  readonly parked?: readonly ParkedEvent[] | undefined
+}
+
+export type ParkedEvent = HeldEvent & { readonly request?: HeldRow['request'] | undefined }
+
+/** For statements: what is taken away, `nothing` where nothing had been asked. */
+export function askedOf({ request }: ParkedEvent): 'anything' | 'nothing' | 'retry' | 'discard' {
+  return request === undefined ? 'anything' : (request ?? 'nothing')
 }
 
 /** A row of the held table as the owner reads it while draining. */

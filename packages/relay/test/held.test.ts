@@ -187,6 +187,22 @@ test.each(['retry', 'discard'] as const)(
   },
 )
 
+test('an event behind the first of its key is given up at once, the first stays', async () => {
+  const publisher = memoryPublisher({ fail: poison(1) })
+  const { outbox, relay } = setUp({}, { publisher })
+  for (let i = 0; i < 4; i++) outbox.insert({ aggregateId: 'a' })
+  await relay.start()
+  await until(() => outbox.held.size === 4)
+  outbox.request(3, 'discard')
+  await until(() => outbox.held.size === 3)
+  expect([...outbox.held.keys()]).toEqual([1, 2, 4])
+  publisher.failWith(undefined)
+  outbox.request(1, 'retry')
+  await until(() => outbox.held.size === 0)
+  await relay.stop()
+  expect(positions(publisher.messages())).toEqual([1, 2, 4])
+})
+
 test('a second attempt that is rejected again clears the request and keeps the key', async () => {
   const publisher = memoryPublisher({ fail: poison(1) })
   const { outbox, relay } = setUp({}, { publisher })

@@ -188,7 +188,11 @@ class MemorySource implements Source {
       this.#outbox.depart(this.#outbox.held, done, 'published')
       this.#outbox.depart(this.#outbox.held, skipped, 'skipped')
       this.#outbox.depart(this.#outbox.held, discarded, 'discarded')
-      for (const row of parked) this.#outbox.held.set(row.event.position, { ...row, request: null })
+      for (const row of parked) {
+        const asked = this.#outbox.held.get(row.event.position)?.request ?? null
+        const isNew = row.request !== undefined && row.request !== asked
+        this.#outbox.held.set(row.event.position, { ...row, request: isNew ? asked : null })
+      }
       return this.#rowsOf(scope).length === 0
     })
   }

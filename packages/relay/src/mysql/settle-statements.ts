@@ -1,5 +1,5 @@
 import { qualifiedName, type OutboxTable, type StoredEvent } from '@outboxkit/core'
-import type { HeldEvent, HeldScope, Lease } from '../source.js'
+import { askedOf, type HeldEvent, type HeldScope, type Lease, type ParkedEvent } from '../source.js'
 import type { Statement } from './connection.js'
 import { eventColumns, positionsIn, rowBytes } from './statements.js'
 
@@ -15,7 +15,7 @@ export const rowsIn = (alias: string): string =>
 
 /** Positions with their scope and reason. */
 const reasonsIn = (alias: string): string =>
-  `json_table(?, '$[*]' columns (position bigint unsigned path '$[0]', id varchar(64) path '$[1]', scope_kind varchar(8) path '$[2]', scope varchar(600) path '$[3]', code varchar(64) path '$[4]', reason longtext path '$[5]', attempts int path '$[6]')) ${alias}`
+  `json_table(?, '$[*]' columns (position bigint unsigned path '$[0]', id varchar(64) path '$[1]', scope_kind varchar(8) path '$[2]', scope varchar(600) path '$[3]', code varchar(64) path '$[4]', reason longtext path '$[5]', attempts int path '$[6]', asked varchar(16) path '$[7]')) ${alias}`
 
 /** Locks the lease row for the rest of the transaction; no row: the lease is lost. */
 export function lockLease(table: OutboxTable, lease: Lease): Statement {
@@ -70,12 +70,13 @@ where o.id = j.id and h.id = j.id`,
 }
 
 /** Gives held rows of `scope` another scope and reason and takes their request away. Only with the lease locked. */
-export function parkHeld(table: OutboxTable, scope: HeldScope, parked: readonly HeldEvent[]): Statement {
+export function parkHeld(table: OutboxTable, scope: HeldScope, parked: readonly ParkedEvent[]): Statement {
   return {
     text: `
 update ${reasonsIn('j')}
 straight_join ${qualifiedName(table, 'mysql', 'held')} h force index (primary) on h.position = j.position
-set h.scope_kind = j.scope_kind, h.scope = j.scope, h.code = j.code, h.reason = j.reason, h.attempts = j.attempts, h.request = null
+set h.scope_kind = j.scope_kind, h.scope = j.scope, h.code = j.code, h.reason = j.reason, h.attempts = j.attempts,
+  h.request = if(j.asked = 'anything' or j.asked = coalesce(h.request, 'nothing'), null, h.request)
 where h.scope_kind = ? and h.scope = ?`,
     values: [reasons(parked), scope.kind, scope.scope],
   }
@@ -144,16 +145,17 @@ export function prefixed(alias: string): string {
     .join(', ')
 }
 
-function reasons(held: readonly HeldEvent[]): string {
+function reasons(held: readonly ParkedEvent[]): string {
   return JSON.stringify(
-    held.map(({ event, kind, scope, code, reason, attempts }) => [
-      event.position,
-      event.id,
-      kind,
-      scope,
-      code,
-      reason,
-      attempts,
+    held.map((row) => [
+      row.event.position,
+      row.event.id,
+      row.kind,
+      row.scope,
+      row.code,
+      row.reason,
+      row.attempts,
+      askedOf(row),
     ]),
   )
 }

@@ -1,5 +1,5 @@
 import { qualifiedName, type OutboxTable, type StoredEvent } from '@outboxkit/core'
-import type { HeldEvent, HeldScope, Lease } from '../source.js'
+import { askedOf, type HeldEvent, type HeldScope, type Lease, type ParkedEvent } from '../source.js'
 import type { Statement } from './connection.js'
 import { eventColumns, payloadBytes } from './statements.js'
 
@@ -67,16 +67,17 @@ select count(*) from gone having exists (select from mine)`,
 }
 
 /** Gives held rows of `scope` another scope and reason and takes their request away. Only with the lease locked. */
-export function parkHeld(table: OutboxTable, scope: HeldScope, parked: readonly HeldEvent[]): Statement {
+export function parkHeld(table: OutboxTable, scope: HeldScope, parked: readonly ParkedEvent[]): Statement {
   return {
     name: 'outboxkit_park_held',
     text: `
 update ${qualifiedName(table, 'postgres', 'held')} h
-set scope_kind = y.scope_kind, scope = y.scope, code = y.code, reason = y.reason, attempts = y.attempts, request = null
-from unnest($3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int4[])
-  as y(position, scope_kind, scope, code, reason, attempts)
+set scope_kind = y.scope_kind, scope = y.scope, code = y.code, reason = y.reason, attempts = y.attempts,
+  request = case when y.asked = 'anything' or y.asked = coalesce(h.request, 'nothing') then null else h.request end
+from unnest($3::int8[], $4::text[], $5::text[], $6::text[], $7::text[], $8::int4[], $9::text[])
+  as y(position, scope_kind, scope, code, reason, attempts, asked)
 where h.position = y.position and h.scope_kind = $1 and h.scope = $2`,
-    values: [scope.kind, scope.scope, ...explanations(parked)],
+    values: [scope.kind, scope.scope, ...explanations(parked), parked.map(askedOf)],
   }
 }
 

@@ -172,6 +172,23 @@ export function sourceSettleTests(current: CurrentTest): void {
     ])
   })
 
+  it('parks held rows and keeps what was asked after they were read', async () => {
+    const writer = await current().writer()
+    for (let i = 0; i < 2; i++) await writer.insert({ key: '1' })
+    const source = await opened(current())
+    const [a, b] = await readOnce(source)
+    if (!a || !b) throw new Error('two events were expected')
+    const scope = { kind: 'key', scope: 'order:1' } as const
+    await source.settle({ done: [], held: [held(a, 'order:1', scope), held(b, 'order:1', scope)] })
+    await current().request('order:1', 'discard')
+    const parked = [
+      { ...held(a, 'order:1', scope), request: 'retry' },
+      { ...held(b, 'order:1', scope), request: 'discard' },
+    ] as const
+    expect(await source.settleHeld(scope, { done: [], parked })).toBe(false)
+    expect((await current().held()).map(({ request }) => request)).toEqual(['discard', null])
+  })
+
   it('knows the scopes for which somebody has asked', async () => {
     const writer = await current().writer()
     for (let i = 0; i < 3; i++) await writer.insert({ key: '1' })

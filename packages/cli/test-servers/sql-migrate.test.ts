@@ -72,6 +72,22 @@ describe.each(servers)('outboxkit migrate on %s', (server) => {
     )
   const file = (name: string): string => join(root, 'outbox-migrations', name)
 
+  test('does not drop events that are not published', async () => {
+    generate()
+    await migrate(request())
+    const id = dialect === 'postgres' ? 'gen_random_uuid()' : 'uuid()'
+    await target.database.query(
+      `insert into outbox (id, aggregatetype, aggregateid, type, payload) values (${id}, 'order', '1', 't', '{}')`,
+    )
+    await expect(revert(request(), 1)).rejects.toMatchObject({
+      code: 'OUTBOX_MIGRATION_FAILED',
+      message: expect.stringContaining('not published') as string,
+    })
+    expect(await target.database.query('select 1 from outbox')).toHaveLength(1)
+    await target.database.query('delete from outbox')
+    expect(await revert(request(), 1)).toHaveLength(1)
+  })
+
   test('from nothing to every part, step by step; no row is lost; the way back leaves nothing', async () => {
     expect(generate()).toEqual([
       'outbox-migrations/0001_outbox.up.sql',
@@ -100,6 +116,7 @@ describe.each(servers)('outboxkit migrate on %s', (server) => {
     expect(await names(revert(request(), 1))).toEqual(['0003_outbox_archive_deliver_at'])
     expect(await driftOf({ with: ['inbox'] })).toEqual([])
     expect(await target.database.query('select * from outbox order by position')).toEqual(before)
+    await target.database.query('delete from outbox')
     expect(await names(revert(request(), 9))).toEqual(['0002_outbox_inbox', '0001_outbox'])
     expect(await target.tableNames()).toEqual([])
   })

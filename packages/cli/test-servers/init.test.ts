@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { symlinkSync } from 'node:fs'
+import { mkdirSync, symlinkSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
@@ -9,7 +9,7 @@ import knex from 'knex'
 import { expect, test } from 'vitest'
 import { compareSchema, readSchema } from '../src/index.js'
 import { run, temporaryFolder } from '../test/init/run.js'
-import { readTree, writeTree } from '../test/init/tree.js'
+import { installCommand, readTree, writeTree } from '../test/init/tree.js'
 import { freshTestDatabase, servers } from './schema-support.js'
 
 const repository = resolve(import.meta.dirname, '../../..')
@@ -21,11 +21,15 @@ test.each(servers)(
     const folder = temporaryFolder()
     const isPostgres = server === 'postgres'
     const client = isPostgres ? 'pg' : 'mysql2'
-    symlinkSync(join(repository, 'node_modules'), join(folder, 'node_modules'))
+    mkdirSync(join(folder, 'node_modules'))
+    for (const name of ['knex', client])
+      symlinkSync(join(repository, 'node_modules', name), join(folder, 'node_modules', name))
     writeTree(folder, {
       'package.json': JSON.stringify({ type: 'module', dependencies: { knex: '3', [client]: '8' } }),
       'knexfile.js': `export default { client: '${client}', connection: process.env.DATABASE_URL, migrations: { directory: 'db/steps' } }\n`,
     })
+    // Nothing has to be built for this test.
+    installCommand(folder)
     const environment = { DATABASE_URL: target.url }
 
     const { code, stdout } = await run(folder, ['init'], environment)

@@ -27,8 +27,8 @@ export function replaceTree(folder: string, tree: Tree): void {
 }
 
 /**
- * What a configuration imports, as if it were installed: the real one would be compiled anew in each test. The tests on real
- * servers have the real one.
+ * What a configuration imports, as if it were installed: the real one would be compiled anew in each test. The
+ * newcomer has the real one.
  */
 export function installCommand(folder: string): void {
   const define = 'defineConfig = (config) => config'

@@ -25,6 +25,11 @@ describe('a database that cannot be reached', () => {
     expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(/s3cr/)
   })
 
+  test('a password of a few letters does not make other words unreadable', async () => {
+    const settings = { dialect: 'postgres', url: 'postgres://me:o@127.0.0.1:1/shop' } as const
+    await expect(openDatabase(settings)).rejects.toThrow('127.0.0.1:1/shop cannot be reached')
+  })
+
   test('an option beside the URL wins over it, as with mysql2', async () => {
     const config = { uri: 'mysql://me:s3cr%40t@127.0.0.1:1/shop', database: 'other' }
     await expect(openDatabase({ dialect: 'mysql', config })).rejects.toThrow('127.0.0.1:1/other')

@@ -13,6 +13,9 @@ import { Topics } from './topics.js'
 /** What a driver may take beyond its own deadline before its answer no longer counts. */
 const graceMs = 1_000
 
+const missingTopic =
+  'the topic does not exist. Create it, or let the relay do that: createTopics: { partitions, replicationFactor }'
+
 /**
  * Publishes outbox events to Kafka through a driver: in order per key, acknowledged by all in-sync replicas, on
  * the partitions where the Java client would put them. docs/kafka.md says what is promised.
@@ -136,7 +139,7 @@ class KafkaPublisher implements Publisher {
     try {
       if (this.#closed) return all('CLOSED', 'the publisher is closed')
       const found = await this.#describe(topic, planned, signal)
-      if (found.status === 'missing') return all('UNKNOWN_TOPIC_OR_PARTITION', 'the topic does not exist')
+      if (found.status === 'missing') return all('UNKNOWN_TOPIC_OR_PARTITION', missingTopic)
       if (found.status === 'failed') return all(found.code, found.message)
       const placed = placeEvents(planned, found.topic.partitions, this.#sticky++)
       const run = new TopicRun(placed, {

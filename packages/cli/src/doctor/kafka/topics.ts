@@ -44,8 +44,8 @@ function missing(name: string, createsTopics: boolean): Problem {
   return problem(
     'fatal',
     'topics',
-    `The topic '${name}' does not exist: its events are held until it does.`,
-    `Create it: kafka-topics.sh --create --topic ${name} --partitions 12 --replication-factor 3 --config min.insync.replicas=2; or set createTopics.`,
+    `The topic '${name}' does not exist: its events wait until it does.`,
+    `Create it: kafka-topics.sh --create --topic ${name} --partitions 12 --replication-factor 3 --config min.insync.replicas=2 (with a single broker: replication factor 1); or let the relay create topics: kafka.createTopics, or OUTBOXKIT_KAFKA_CREATE_TOPICS_PARTITIONS and OUTBOXKIT_KAFKA_CREATE_TOPICS_REPLICATION_FACTOR.`,
   )
 }
 

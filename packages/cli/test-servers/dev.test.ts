@@ -1,4 +1,6 @@
+import { schemaSql } from '@outboxkit/core'
 import { createRelay } from '@outboxkit/relay'
+import { postgresSource } from '@outboxkit/relay/postgres'
 import { memoryPublisher } from '@outboxkit/testing'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest'
@@ -9,7 +11,9 @@ import {
   type FreshDatabase,
   type FreshSchema,
 } from '../../../test-matrix/services/test-context.js'
+import type { ResolvedOutbox } from '../src/config/resolved.js'
 import type { DevOptions } from '../src/dev/dev.js'
+import { configOf } from '../test/support/config.js'
 import { RunningDev, type Line } from './dev-support.js'
 import { createTables, outboxOf } from './doctor-support.js'
 
@@ -110,6 +114,37 @@ describe('dev where nobody has published', () => {
     expect(await lease()).toBeUndefined()
   })
 
+  it.each(['a key of the configuration', 'a source that the file makes'])(
+    'archives nothing, whatever the configuration says (%s): a replay would send what Kafka never got',
+    async (how) => {
+      for (const statement of schemaSql('postgres', { with: ['archive'] })) await tables.query(statement)
+      const options = { cleanup: 'archive', retentionMs: 86_400_000 } as const
+      const { outboxes } = await configOf(
+        how.startsWith('a key')
+          ? { database: { url: tables.url }, ...options }
+          : { source: postgresSource({ url: tables.url, ...options }) },
+      )
+      const shown = new RunningDev(outboxes[0] as ResolvedOutbox)
+      running.push(shown)
+      await shown.until('waiting')
+      await emit('1')
+      await shown.events(1)
+      await expect.poll(waiting).toBe(0)
+      expect(await tables.query('select from outbox_archive')).toHaveLength(0)
+    },
+  )
+
+  it('a relay that stands by meanwhile can tell by the owner that it is dev', async () => {
+    await create()
+    const shown = dev()
+    await shown.until('waiting')
+    expect(await lease()).toMatchObject({ owner: expect.stringMatching(/^dev-[0-9a-f-]{36}$/) })
+    const second = dev()
+    expect(await second.until('standby')).toMatchObject({
+      text: expect.stringMatching(/^Another outboxkit dev \(dev-/),
+    })
+  })
+
   it('a second one stands by, and takes over', async () => {
     await create()
     const first = dev()
@@ -133,8 +168,9 @@ describe('dev where a relay has published', () => {
     const before = await lease()
     const shown = dev()
     expect(await shown.until('look')).toMatchObject({
-      reasons: ['a relay has published from this outbox before'],
+      reasons: ['a relay has run on this outbox before'],
     })
+    await shown.until('waiting')
     await emit('1')
     await shown.events(1)
     await shown.stop()

@@ -34,10 +34,10 @@ export function outboxOf({
     maxPayloadBytes,
     relay: {},
     kafka,
-    createSource: (options) =>
+    createSource: ({ onWarning } = {}) =>
       dialect === 'postgres'
-        ? postgresSource({ url, table, ...options })
-        : mysqlSource({ url, table, ...options }),
+        ? postgresSource({ url, table, onWarning })
+        : mysqlSource({ url, table, onWarning }),
     createPublisher: () => memoryPublisher(),
   }
 }

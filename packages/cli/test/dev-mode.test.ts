@@ -34,7 +34,7 @@ describe('events stay, and it is said why', () => {
     ['the database is called prod', { database: 'localhost:5432/prod' }],
     ['NODE_ENV is production', { isProduction: true }],
     ['more than 1000 events wait', { waiting: 1_001 }],
-    ['a relay has published from this outbox before', { wasServed: true }],
+    ['a relay has run on this outbox before', { wasServed: true }],
     [
       'the relay relay-1 owns the outbox and publishes its events (epoch 7, for another 12 s unless it renews)',
       { wasServed: true, owner },

@@ -129,6 +129,24 @@ describe('Narrator', () => {
     expect(all().map(({ event }) => event)).toEqual(['owner', 'broker', 'waiting', 'first-published'])
   })
 
+  it.each([
+    ['a-relay', 'standby: another relay publishes (epoch 4); this one takes over when it ends'],
+    [
+      'dev-a-relay',
+      'standby: outboxkit dev has the events (epoch 4); they do not reach Kafka while it runs. This relay takes over when it ends',
+    ],
+  ])('says what becomes of events while %s has them', async (owner, said) => {
+    const { log, all } = lines()
+    const table = new MemoryOutbox()
+    Object.assign(table.lease, { owner, epoch: 4, expiresAt: Infinity })
+    const publisher = memoryPublisher()
+    const relay = createRelay({ source: memorySource(table), publisher })
+    new Narrator(log, () => performance.now()).attach(relay, publisher)
+    await relay.start()
+    await relay.stop()
+    expect(messages(all())[0]).toBe(said)
+  })
+
   it('a held key is one line, whatever waits behind it; very many keys are counted', async () => {
     const { log, all } = lines()
     const table = new MemoryOutbox()
@@ -156,6 +174,7 @@ describe('Narrator', () => {
     narrator.summarise()
     const held = all().filter(({ event }) => event === 'held')
     expect(held).toHaveLength(20)
+    expect(held[0]?.['msg']).toMatch(/\(see `outboxkit dead list`\)$/)
     expect(held.filter(({ scope }) => scope === '5:order:1')).toHaveLength(1)
     expect(all().filter(({ event }) => event === 'more-held')).toMatchObject([{ count: 21 }])
   })

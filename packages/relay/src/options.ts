@@ -14,7 +14,7 @@ export type PoisonPolicy = 'park-key' | 'skip' | 'halt'
 /** Where a test can interrupt a relay. */
 export type FaultPoint = 'before-send' | 'after-ack' | 'during-settle'
 
-/** For tests only: not covered by semantic versioning. */
+/** For tests and our own programs only: not covered by semantic versioning. */
 export interface RelayInternals {
   /** Awaited at each point; `during-settle` while the settling statement runs. */
   readonly onPoint?: (point: FaultPoint) => void | Promise<void>
@@ -23,6 +23,8 @@ export interface RelayInternals {
   readonly random?: Random
   /** How often a standby looks at the lease, in ms. Default: a fiftieth of the term, 20 to 250. */
   readonly standbyPollMs?: number
+  /** What the random id of this relay, its name in the lease, begins with; at most 20 characters. Default: nothing. */
+  readonly ownerPrefix?: string
   /** How often requests of people are looked for, in ms. Default 1,000. */
   readonly requestPollMs?: number
 }
@@ -88,6 +90,7 @@ export interface ResolvedOptions {
   readonly now: () => number
   readonly random: Random
   readonly standbyPollMs: number
+  readonly ownerPrefix: string
   readonly requestPollMs: number
 }
 
@@ -114,7 +117,7 @@ const keys = {
   lease: ['termMs'],
   bounds: ['minMs', 'maxMs'],
   idle: ['sleepAfterMs', 'wakeEveryMs'],
-  internal: ['onPoint', 'now', 'random', 'standbyPollMs', 'requestPollMs'],
+  internal: ['onPoint', 'now', 'random', 'standbyPollMs', 'ownerPrefix', 'requestPollMs'],
 } as const
 
 /** Fills in the defaults. Throws `OUTBOX_OPTION_INVALID` for anything unknown, malformed or contradictory. */
@@ -164,6 +167,7 @@ export function resolveOptions(options: RelayOptions): ResolvedOptions {
     now: internal.now ?? (() => performance.now()),
     random: internal.random ?? Math.random,
     standbyPollMs: internal.standbyPollMs ?? Math.min(250, Math.max(20, termMs / 50)),
+    ownerPrefix: internal.ownerPrefix ?? '',
     requestPollMs: internal.requestPollMs ?? 1_000,
   }
 }

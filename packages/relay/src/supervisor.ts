@@ -42,10 +42,10 @@ export class Supervisor {
 
   constructor(needs: SupervisorNeeds) {
     this.#needs = needs
-    const { source, termMs, standbyPollMs, retry, now, random } = needs.options
+    const { source, termMs, standbyPollMs, ownerPrefix, retry, now, random } = needs.options
     this.#keeper = new LeaseKeeper({
       leases: source.leases,
-      owner: randomUUID(),
+      owner: ownerPrefix + randomUUID(),
       termMs,
       pollMs: standbyPollMs,
       retry,

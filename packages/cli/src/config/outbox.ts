@@ -1,12 +1,17 @@
-import { isOutboxError, OutboxError, resolveTable, type Dialect, type TableOptions } from '@outboxkit/core'
+import {
+  isOutboxError,
+  OutboxError,
+  resolveTable,
+  type Dialect,
+  type OutboxTable,
+  type TableOptions,
+} from '@outboxkit/core'
 import { sourceOrigin, type Publisher, type Source } from '@outboxkit/relay'
 import { kafkaOf, kafkaOfPublisher } from './kafka.js'
 import type { Layer } from './layer.js'
 import type { Problem } from './problems.js'
-import type { DatabaseSettings, ResolvedOutbox } from './resolved.js'
+import type { CreateSourceOptions, DatabaseSettings, ResolvedOutbox } from './resolved.js'
 import { nested, valueOf, valueOrDefault, whereOf } from './values.js'
-
-type OnWarning = { readonly onWarning?: ((message: string) => void) | undefined }
 
 const relayKeys = keys(
   'lease.termMs poll.minMs poll.maxMs idle.sleepAfterMs idle.wakeEveryMs retry.minMs retry.maxMs',
@@ -33,7 +38,8 @@ export async function resolveOutbox(
   const table = origin?.table ?? tableOf(layer, at, problems)
   const kafka = publisher === undefined ? await kafkaOf(layer, at, problems) : undefined
   if (database === undefined || table === undefined) return undefined
-  const createSource = source === undefined ? await sourceFactory(database, layer) : undefined
+  const isKnown = source === undefined || origin !== undefined
+  const createSource = isKnown ? await sourceFactory(database, layer, origin?.table) : undefined
   return {
     name,
     database: { dialect: database.dialect, url: database.url, config: database.config },
@@ -41,7 +47,8 @@ export async function resolveOutbox(
     maxPayloadBytes: valueOrDefault<number>(layer, 'maxPayloadBytes'),
     relay: nested(layer, relayKeys),
     kafka: publisher === undefined ? kafka?.settings : kafkaOfPublisher(publisher),
-    createSource: (options = {}) => source ?? createSource?.(options) ?? never(),
+    createSource: (options = {}) =>
+      (options.archives === false ? undefined : source) ?? createSource?.(options) ?? source ?? never(),
     createPublisher: ({ onWarning } = {}) => publisher ?? kafka?.createPublisher(onWarning) ?? noKafka(at),
   }
 }
@@ -104,20 +111,27 @@ function tableOf(layer: Layer, at: string, problems: Problem[]) {
 async function sourceFactory(
   { dialect, url, config }: DatabaseSettings,
   layer: Layer,
-): Promise<(options: OnWarning) => Source> {
+  table: OutboxTable | undefined,
+): Promise<(options: CreateSourceOptions) => Source> {
   const connection = nested(layer, connectionKeys)['database'] as object | undefined
   const options = {
     ...nested(layer, sourceKeys),
     ...connection,
     ...(url === undefined ? {} : { url }),
     ...(config === undefined ? {} : { config }),
+    ...(table === undefined ? {} : { table }),
   }
+  const made = ({ archives, onWarning }: CreateSourceOptions): object => ({
+    ...options,
+    ...(onWarning === undefined ? {} : { onWarning }),
+    ...(archives === false ? { cleanup: 'delete', retentionMs: undefined } : {}),
+  })
   if (dialect === 'postgres') {
     const { postgresSource } = await import('@outboxkit/relay/postgres')
-    return (more) => postgresSource({ ...options, ...more })
+    return (more) => postgresSource(made(more) as Parameters<typeof postgresSource>[0])
   }
   const { mysqlSource } = await import('@outboxkit/relay/mysql')
-  return (more) => mysqlSource({ ...options, ...more })
+  return (more) => mysqlSource(made(more) as Parameters<typeof mysqlSource>[0])
 }
 
 function keys(...names: readonly string[]): readonly string[] {

@@ -22,6 +22,12 @@ export interface KafkaSettings {
   readonly createsTopics?: boolean | undefined
 }
 
+export interface CreateSourceOptions {
+  readonly onWarning?: ((message: string) => void) | undefined
+  /** `false`: what leaves is deleted, also where the configuration keeps published events. */
+  readonly archives?: false | undefined
+}
+
 /** One outbox table and where its events go. */
 export interface ResolvedOutbox {
   /** `default` when the configuration has only one. */
@@ -32,8 +38,11 @@ export interface ResolvedOutbox {
   readonly maxPayloadBytes: number
   readonly relay: Omit<RelayOptions, 'source' | 'publisher' | 'signal'>
   readonly kafka: KafkaSettings | undefined
-  /** Made anew at each call, unless the configuration file gave an instance. Throws `OUTBOX_OPTION_INVALID`. */
-  createSource(options?: { readonly onWarning?: (message: string) => void }): Source
+  /**
+   * Made anew at each call. Where the configuration file gave an instance, it is that one; with `archives: false` one
+   * of our own for the same tables, if they are known. Throws `OUTBOX_OPTION_INVALID`.
+   */
+  createSource(options?: CreateSourceOptions): Source
   createPublisher(options?: { readonly onWarning?: (message: string) => void }): Publisher
 }
 

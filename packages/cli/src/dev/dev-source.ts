@@ -6,7 +6,7 @@ import { withDatabase } from '../operations/each-outbox.js'
 /** In the details of the error with which a relay of dev ends instead of taking events of another relay. */
 export const servedByAnother = 'served by another relay'
 
-/** A relay other than dev has published from here: it has left its note. */
+/** A relay other than dev has run here: it has left its note. */
 export function isServed(outbox: ResolvedOutbox): Promise<boolean> {
   return withDatabase(outbox, async ({ query, dialect }) => {
     const lease = qualifiedName(outbox.table, dialect, 'lease')
@@ -35,7 +35,7 @@ export function devSource(source: Source, outbox: ResolvedOutbox, force: boolean
   const open = async (lease: Lease): Promise<void> => {
     const served = await isServed(outbox)
     if (served && !force)
-      throw new OutboxError('OUTBOX_SOURCE_UNSUPPORTED', 'A relay has published from this outbox.', {
+      throw new OutboxError('OUTBOX_SOURCE_UNSUPPORTED', 'A relay has run on this outbox.', {
         details: { reason: servedByAnother },
       })
     await source.open(lease)

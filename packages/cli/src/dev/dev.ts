@@ -98,6 +98,7 @@ async function look(
       { reasons },
     )
   else printer.state('look', 'Only looking: every event stays in the outbox.')
+  printer.state('waiting', 'Waiting for events.')
   const watcher = new TableWatcher(outbox.table)
   let fault = ''
   while (!signal.aborted) {

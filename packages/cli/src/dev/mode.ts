@@ -18,7 +18,7 @@ export interface DevFacts {
   readonly replicas: number
   /** The environment says NODE_ENV=production. */
   readonly isProduction: boolean
-  /** A relay other than dev has published from this outbox. */
+  /** A relay other than dev has run on this outbox. */
   readonly wasServed: boolean
   /** Events in the outbox, counted up to {@link manyEvents} + 1. */
   readonly waiting: number
@@ -65,6 +65,6 @@ export function doubts(facts: DevFacts): string[] {
     owner === undefined || !wasServed
       ? ''
       : `the relay ${owner.id} owns the outbox and publishes its events (epoch ${owner.epoch}, for another ${humanMs(owner.expiresInMs)} unless it renews)`,
-    owner === undefined && wasServed ? 'a relay has published from this outbox before' : '',
+    owner === undefined && wasServed ? 'a relay has run on this outbox before' : '',
   ].filter((doubt) => doubt !== '')
 }

@@ -4,6 +4,7 @@ import { createRelay, type Relay } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
 import { devSource, isServed, servedByAnother } from './dev-source.js'
 import { memoryDriver } from './memory-driver.js'
+import { devOwner, isDev } from './owner.js'
 import type { DevPrinter } from './print.js'
 
 /** Shorter than any lease that makes sense, in ms. */
@@ -24,8 +25,8 @@ export async function relayInMemory(
     publishTimeoutMs,
     onWarning: () => undefined,
   })
-  // Its warnings are what doctor has said.
-  const source = outbox.createSource({ onWarning: () => undefined })
+  // Its warnings are what doctor has said. Nothing is archived: a replay would send what Kafka never got.
+  const source = outbox.createSource({ onWarning: () => undefined, archives: false })
   const { internal: _, idle: __, ...options } = outbox.relay
   const relay = createRelay({
     ...options,
@@ -34,6 +35,7 @@ export async function relayInMemory(
     source: devSource(source, outbox, force),
     publisher,
     signal,
+    internal: { ownerPrefix: devOwner },
   })
   report(relay, printer, (event) => safely(() => publisher.topicOf(event)))
   let served = false
@@ -48,7 +50,7 @@ export async function relayInMemory(
   relay.on('standby', async ({ owner, epoch }) => {
     const isRelay = await isServed(outbox)
     if (isRelay && !force) giveUp()
-    else printer.warn('standby', standbyText(isRelay, owner, epoch))
+    else printer.warn('standby', standbyText(owner, epoch))
   })
   try {
     // Ended while the database was looked at.
@@ -95,8 +97,8 @@ function report(relay: Relay, printer: DevPrinter, topicOf: (event: StoredEvent)
     })
 }
 
-function standbyText(isRelay: boolean, owner: string | null, epoch: number): string {
-  return `Another ${isRelay ? 'relay' : 'outboxkit dev'} (${owner ?? 'unknown'}, epoch ${epoch}) has the events. This one goes on when that one ends, or has been gone for a while.`
+function standbyText(owner: string | null, epoch: number): string {
+  return `Another ${isDev(owner) ? 'outboxkit dev' : 'relay'} (${owner ?? 'unknown'}, epoch ${epoch}) has the events. This one goes on when that one ends, or has been gone for a while.`
 }
 
 function safely(topic: () => string | null): string | null {

@@ -1,5 +1,6 @@
 import type { OutboxError, StoredEvent } from '@outboxkit/core'
 import type { FaultPhase, HeldEvent, HeldScope, Publisher, Relay, RelayEvents } from '@outboxkit/relay'
+import { isDev } from '../dev/owner.js'
 import { FaultBook, count } from './faults.js'
 import type { WorkerLog } from './log.js'
 
@@ -96,10 +97,7 @@ export class Narrator {
   #standby({ owner, epoch }: RelayEvents['standby']): void {
     this.faults.over(aboutDatabase)
     this.faults.over(aboutLease)
-    this.#log.info(
-      { event: 'standby', owner, epoch },
-      `standby: another relay publishes (epoch ${epoch}); this one takes over when it ends`,
-    )
+    this.#log.info({ event: 'standby', owner, epoch }, standbyText(owner, epoch))
     this.#broker()
   }
 
@@ -138,7 +136,7 @@ export class Narrator {
       if (this.#heldScopes.has(name)) continue
       if (this.#heldScopes.size < knownScopes) this.#heldScopes.add(name)
       else this.#lines = linesPerSummary
-      const goesBy = kind === 'topic' ? 'it is tried again by itself' : 'see `outboxkit dead`'
+      const goesBy = kind === 'topic' ? 'it is tried again by itself' : 'see `outboxkit dead list`'
       this.#limited(
         { event: 'held', kind, scope, code },
         `${name} is held, its events wait in order: ${reason} (${goesBy})`,
@@ -182,6 +180,12 @@ export class Narrator {
       retryInMs,
     })
   }
+}
+
+function standbyText(owner: string | null, epoch: number): string {
+  return isDev(owner)
+    ? `standby: outboxkit dev has the events (epoch ${epoch}); they do not reach Kafka while it runs. This relay takes over when it ends`
+    : `standby: another relay publishes (epoch ${epoch}); this one takes over when it ends`
 }
 
 function aboutTopic(topic: string): string {

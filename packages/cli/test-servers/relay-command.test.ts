@@ -106,6 +106,10 @@ describe('outboxkit relay', () => {
     const relay = run(['relay'], { OUTBOXKIT_DATABASE_URL: url })
     expect((await relay.ended).code).toBe(1)
     expect(relay.output()).toContain(says)
+    expect(relay.output()).toContain('refuses the login: ')
+    expect(relay.output()).toContain('Correct user, password or database of the URL')
+    expect(relay.output()).not.toContain('cannot be reached')
+    expect(relay.output()).not.toContain('stopping')
     expect(relay.output()).not.toContain('s3cret')
   })
 

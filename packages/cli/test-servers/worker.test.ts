@@ -67,6 +67,9 @@ it('shows what it did as metrics, and measures the backlog itself', async () => 
   const topic = await topicOf()
   const worker = await started({ OUTBOXKIT_DATABASE_URL: tables.url, ...kafka() })
   await worker.line('waiting')
+  // What has never happened has no time.
+  const before = (await worker.get('/metrics')).text
+  expect(before).not.toContain('outboxkit_last_publish_timestamp_seconds{')
   await tables.insert(20, { topic })
   const text = await eventually(async () => {
     const { text: found } = await worker.get('/metrics')
@@ -76,6 +79,7 @@ it('shows what it did as metrics, and measures the backlog itself', async () => 
   expect(valueOf(text, 'outboxkit_commit_to_ack_seconds_count')).toBe(20)
   expect(valueOf(text, 'outboxkit_publish_batch_events_sum')).toBe(20)
   expect(valueOf(text, 'outboxkit_owner')).toBe(1)
+  expect(valueOf(text, 'outboxkit_last_publish_timestamp_seconds')).toBeGreaterThan(1.7e9)
   expect(text).toContain('outboxkit_relay_state{outbox="default",state="owner"} 1\n')
   // Locked rows of another transaction: in the table, and counted, whatever the relay believes.
   await eventually(async () => valueOf((await worker.get('/metrics')).text, 'outboxkit_backlog_rows') === 0)
@@ -243,9 +247,11 @@ it('ends at once when it can never run; with wait it goes on until somebody puts
   const environment = { OUTBOXKIT_DATABASE_URL: tables.url, ...kafka() }
   const failed = await started(environment)
   expect(await failed.ended).toBe(1)
+  expect(failed.lines.map(({ event }) => event)).not.toContain('stopping')
+  expect(failed.lines.at(-1)?.msg).toContain('(--wait goes on trying)')
   expect(failed.lines.find(({ event }) => event === 'failed')?.msg).toContain('apply your migrations first')
   const waiting = await started(environment, { wait: true })
-  await waiting.line('failed')
+  expect((await waiting.line('failed')).msg).toMatch(/\(trying again by itself\)$/)
   expect((await waiting.get('/readyz')).text).toContain('apply your migrations first')
   // Some attempts later.
   await sleep(1_200)
@@ -272,16 +278,21 @@ it('one pass says how it ended: complete, at its bound, elsewhere, or why it fai
   await tables.insert(30, { topic })
   const environment = { OUTBOXKIT_DATABASE_URL: tables.url, ...kafka() }
   const signal = new AbortController().signal
+  let said = ''
   const pass = async (more: Record<string, string>, options: Partial<OnceOptions> = {}): Promise<unknown> => {
     const { outboxes } = await configOf({ ...environment, ...more })
-    const log = createLog({ level: 'silent', format: 'json' }, outboxes, { write: () => undefined })
+    const log = createLog({ level: 'info', format: 'json' }, outboxes, {
+      write: (line) => void (said += line),
+    })
     return (await runOnce(outboxes, { log, signal, ...options }))[0]
   }
   expect(await pass({}, { maxEvents: 10 })).toMatchObject({ end: 'bounded', published: 10 })
   expect(await pass({})).toMatchObject({ end: 'complete', published: 20 })
   const owner = await started(environment)
   await owner.line('waiting')
+  expect(said).not.toContain('waits for it to end')
   expect(await pass({}, { deadlineMs: 200 })).toMatchObject({ end: 'elsewhere', published: 0 })
+  expect(said).toContain('this pass waits for it to end, up to 0.2 s')
   await owner.stop()
   const noBroker = { OUTBOXKIT_KAFKA_BROKERS: '127.0.0.1:1', OUTBOXKIT_RETRY_MAX_MS: '100' }
   await tables.insert(1, { topic })

@@ -8,6 +8,32 @@ export function redactor(secrets: readonly (string | undefined)[]): (text: strin
   return (text) => forms.reduce((redacted, form) => redacted.replaceAll(form, '***'), text)
 }
 
+const refusals: ReadonlySet<unknown> = new Set([
+  // wrong password; no such user, or not from here; no such database
+  '28P01',
+  '28000',
+  '3D000',
+  'ER_ACCESS_DENIED_ERROR',
+  'ER_ACCESS_DENIED_NO_PASSWORD_ERROR',
+  'ER_DBACCESS_DENIED_ERROR',
+  'ER_BAD_DB_ERROR',
+])
+
+/** The server has answered, and said no: by the code of its error. */
+export function isRefusal(code: unknown): boolean {
+  return refusals.has(code)
+}
+
+/** Why there is no connection to `name`. */
+export function connectFailure(name: string, error: unknown, redact: (text: string) => string): OutboxError {
+  const { code } = error as { code?: unknown }
+  return databaseFailure(
+    `${name} ${isRefusal(code) ? 'refuses the login' : 'cannot be reached'}`,
+    error,
+    redact,
+  )
+}
+
 /** A driver's error as ours: its message without secrets, its code for programs. The cause is not kept: it may hold values. */
 export function databaseFailure(what: string, error: unknown, redact: (text: string) => string): OutboxError {
   const { message, code, errno } = error as { message?: string; code?: string; errno?: number }

@@ -2,7 +2,7 @@ import { createConnection, type Connection, type ConnectionOptions } from 'mysql
 import { OutboxError } from '@outboxkit/core'
 import type { DatabaseSettings } from '../config/resolved.js'
 import type { Database, Query, Row } from './database.js'
-import { databaseFailure, redactor } from './failure.js'
+import { connectFailure, databaseFailure, redactor } from './failure.js'
 
 export async function openMysql(
   settings: DatabaseSettings,
@@ -69,7 +69,7 @@ async function connect(
     connection.on('error', () => undefined)
     return connection
   } catch (error) {
-    throw databaseFailure(`MySQL ${name} cannot be reached`, error, redact)
+    throw connectFailure(`MySQL ${name}`, error, redact)
   }
 }
 

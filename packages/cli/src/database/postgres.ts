@@ -2,7 +2,7 @@ import pg from 'pg'
 import { isOutboxError, OutboxError } from '@outboxkit/core'
 import type { DatabaseSettings } from '../config/resolved.js'
 import type { Database, Query, Row } from './database.js'
-import { databaseFailure, redactor } from './failure.js'
+import { connectFailure, databaseFailure, redactor } from './failure.js'
 
 /** All values as the server writes them, but for booleans, 32-bit numbers and bytes. */
 const asText: pg.CustomTypesConfig = {
@@ -80,7 +80,7 @@ async function connect(
       await client.connect()
       return { client, redact, name }
     } catch (error) {
-      throw databaseFailure(`PostgreSQL ${name} cannot be reached`, error, redact)
+      throw connectFailure(`PostgreSQL ${name}`, error, redact)
     }
   }
   try {

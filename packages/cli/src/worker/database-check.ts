@@ -1,6 +1,7 @@
 import { isOutboxError, latestSchemaVersion, OutboxError, qualifiedName } from '@outboxkit/core'
 import { outboxMetrics } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
+import { isRefusal } from '../database/failure.js'
 import { openDatabase } from '../database/open.js'
 
 /**
@@ -12,19 +13,19 @@ export async function checkDatabase(
   say: (fields: object, message: string) => void,
 ): Promise<void> {
   const { database: settings, table } = outbox
-  const database = await openDatabase(settings, { connectTimeoutMs: 10_000, statementTimeoutMs: 10_000 })
+  const shown = qualifiedName(table, settings.dialect)
+  const explain = (error: unknown): never => {
+    throw explained(error, shown)
+  }
+  const timeouts = { connectTimeoutMs: 10_000, statementTimeoutMs: 10_000 }
+  const database = await openDatabase(settings, timeouts).catch(explain)
   try {
     const { dialect, name, version, flavour } = database
     say(
       { event: 'database', database: name, flavour, version },
       `database reached: ${name} (${flavour} ${version})`,
     )
-    const shown = qualifiedName(table, dialect)
-    const state = await outboxMetrics(database.query, { dialect, table, countUpTo: 1_000 }).catch(
-      (error: unknown) => {
-        throw explained(error, shown)
-      },
-    )
+    const state = await outboxMetrics(database.query, { dialect, table, countUpTo: 1_000 }).catch(explain)
     const { backlog, lease } = state
     requireSchema(lease?.schemaVersion ?? 1, shown)
     const rows = `${backlog.atLeast ? 'at least ' : ''}${backlog.rows}`
@@ -48,16 +49,6 @@ function requireSchema(version: number, table: string): void {
 
 const missingTable = new Set(['42P01', '3F000', 'ER_NO_SUCH_TABLE'])
 const missingRight = new Set(['42501', 'ER_TABLEACCESS_DENIED_ERROR', 'ER_COLUMNACCESS_DENIED_ERROR'])
-const refused = new Set([
-  // wrong password; no such user, or not from here; no such database
-  '28P01',
-  '28000',
-  '3D000',
-  'ER_ACCESS_DENIED_ERROR',
-  'ER_ACCESS_DENIED_NO_PASSWORD_ERROR',
-  'ER_DBACCESS_DENIED_ERROR',
-  'ER_BAD_DB_ERROR',
-])
 
 /** The server's error, and what to do about it. */
 function explained(error: unknown, table: string): unknown {
@@ -67,7 +58,9 @@ function explained(error: unknown, table: string): unknown {
     ? `The table ${table} or one of those beside it (_lease, _held) is not there: apply your migrations first. Is it the right database and schema?`
     : missingRight.has(code)
       ? `The relay's user needs SELECT and DELETE on ${table}, SELECT, INSERT and UPDATE on its _lease, and all four on its _held table.`
-      : undefined
+      : isRefusal(code)
+        ? 'Correct user, password or database of the URL (`outboxkit config` shows where it comes from).'
+        : undefined
   if (hint === undefined) return error
   return new OutboxError(
     missingRight.has(code) ? 'OUTBOX_PRIVILEGE_MISSING' : error.code,
@@ -83,7 +76,7 @@ export function isMistake(error: unknown): boolean {
   if (!isOutboxError(error)) return false
   const code = serverCode(error)
   if (error.code === 'OUTBOX_DATABASE_FAILED')
-    return code !== undefined && (refused.has(code) || missingTable.has(code))
+    return code !== undefined && (isRefusal(code) || missingTable.has(code))
   return mistakes.has(error.code)
 }
 

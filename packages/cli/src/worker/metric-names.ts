@@ -4,6 +4,13 @@ import type { RelayHistograms, RelayMetrics } from '@outboxkit/relay'
 
 export type Definition = readonly [name: string, help: string, valueOf: (metrics: RelayMetrics) => number]
 
+/** `undefined`: there is nothing to show yet. */
+export type GaugeDefinition = readonly [
+  name: string,
+  help: string,
+  valueOf: (metrics: RelayMetrics) => number | undefined,
+]
+
 export const counters: readonly Definition[] = [
   [
     'outboxkit_events_published_total',
@@ -60,7 +67,7 @@ export const counters: readonly Definition[] = [
   ],
 ]
 
-export const gauges: readonly Definition[] = [
+export const gauges: readonly GaugeDefinition[] = [
   ['outboxkit_owner', '1 while this relay owns the lease of the table.', (m) => m.owner],
   ['outboxkit_epoch', 'The epoch of this relay, when it was the owner last.', (m) => m.epoch],
   ['outboxkit_in_flight_events', 'Events read and not yet settled.', (m) => m.inFlightEvents],
@@ -77,13 +84,13 @@ export const gauges: readonly Definition[] = [
   ],
   [
     'outboxkit_last_publish_timestamp_seconds',
-    'When the broker last acknowledged something; 0: never.',
-    (m) => m.lastPublishedAt / 1_000,
+    'When the broker last acknowledged something; absent: never.',
+    (m) => secondsOf(m.lastPublishedAt),
   ],
   [
     'outboxkit_last_read_timestamp_seconds',
-    'When the table was last read; 0: never.',
-    (m) => m.lastReadAt / 1_000,
+    'When the table was last read; absent: never.',
+    (m) => secondsOf(m.lastReadAt),
   ],
 ]
 
@@ -103,3 +110,8 @@ export const histograms: readonly (readonly [string, string, keyof RelayHistogra
     1_000,
   ],
 ]
+
+/** 0 ms: never. */
+function secondsOf(ms: number): number | undefined {
+  return ms === 0 ? undefined : ms / 1_000
+}

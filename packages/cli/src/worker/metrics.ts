@@ -57,10 +57,11 @@ export class WorkerMetrics {
     })
   }
 
-  #gauge(name: string, help: string, valueOf: (metrics: RelayMetrics) => number): void {
-    this.#labelled(name, help, [], ({ metrics }) =>
-      metrics === undefined ? [] : [{ value: valueOf(metrics) }],
-    )
+  #gauge(name: string, help: string, valueOf: (metrics: RelayMetrics) => number | undefined): void {
+    this.#labelled(name, help, [], ({ metrics }) => {
+      const value = metrics === undefined ? undefined : valueOf(metrics)
+      return value === undefined ? [] : [{ value }]
+    })
   }
 
   #states(): void {

@@ -2,6 +2,7 @@ import { isOutboxError, OutboxError } from '@outboxkit/core'
 import { createRelay } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
 import { checkDatabase } from './database-check.js'
+import { seconds } from './faults.js'
 import type { WorkerLog } from './log.js'
 import { Narrator } from './narrate.js'
 
@@ -58,6 +59,7 @@ async function passOver(outbox: ResolvedOutbox, options: OnceOptions): Promise<O
     })
     const narrator = new Narrator(log, () => performance.now())
     narrator.attach(relay, publisher)
+    relay.on('standby', ({ owner }) => log.info({ event: 'waiting-for-lease', owner }, waitText(deadlineMs)))
     let last: OutboxError | undefined
     // What went wrong before somebody was found to own the table is over.
     relay.on('fault', ({ error }) => (last = error)).on('standby', () => (last = undefined))
@@ -74,6 +76,11 @@ async function passOver(outbox: ResolvedOutbox, options: OnceOptions): Promise<O
   } catch (error) {
     return failedBy(nothing, error)
   }
+}
+
+/** The default is that of `drain`. */
+function waitText(deadlineMs = 30_000): string {
+  return `this pass waits for it to end, up to ${seconds(deadlineMs)}`
 }
 
 function failedBy(counts: Omit<OnceResult, 'end' | 'error'>, error: unknown): OnceResult {

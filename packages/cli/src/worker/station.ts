@@ -87,6 +87,12 @@ export class Station {
     return `${this.#attempts}/${this.#relay?.metrics().turns ?? 0}`
   }
 
+  /** A relay that never was, or has ended by itself, has nothing to settle. */
+  get #isRunning(): boolean {
+    const state = this.#relay?.state ?? 'idle'
+    return state !== 'idle' && state !== 'halted' && state !== 'stopped'
+  }
+
   wake(): void {
     this.#relay?.wake()
   }
@@ -95,6 +101,7 @@ export class Station {
   async run(): Promise<void> {
     const { signal, log } = this.#options
     const stop = (): void => {
+      if (!this.#isRunning) return
       log.info({ event: 'stopping' }, 'stopping: settling what is in flight, giving the lease back')
       void this.#relay?.stop()
     }
@@ -152,7 +159,7 @@ export class Station {
   }
 
   #failed(error: unknown): void {
-    const { log, onMistake } = this.#options
+    const { log, onMistake, signal } = this.#options
     const known = asOutboxError(error)
     if (!isMistake(known)) {
       const { code, message, details } = known
@@ -162,9 +169,11 @@ export class Station {
     }
     const isNew = this.#mistake?.message !== known.message
     this.#mistake = known
-    // Whatever was said at start may have to be said again.
-    if (isNew) log.error({ event: 'failed', code: known.code, ...shown(known) }, known.message)
+    // Ends the worker, unless it is to wait or another outbox can run.
     onMistake()
+    const isOver = signal.aborted || known.code === 'OUTBOX_RELAY_HALTED'
+    const message = isOver ? known.message : `${known.message} (trying again by itself)`
+    if (isNew) log.error({ event: 'failed', code: known.code, ...shown(known) }, message)
   }
 
   /** Each attempt finds out the same. */

@@ -140,7 +140,9 @@ function endOf(stations: readonly Station[], { log, signal }: WorkerOptions): Ex
     if (!(reason instanceof DOMException && reason.name === 'AbortError')) return 1
     return mistakes.some(({ code }) => code === 'OUTBOX_RELAY_HALTED') ? 1 : 0
   }
-  log.fatal({ event: 'ended' }, 'ended: no outbox is left that could run')
+  const isCurable = mistakes.some(({ code }) => code !== 'OUTBOX_RELAY_HALTED')
+  const hint = isCurable ? ' (--wait goes on trying)' : ''
+  log.fatal({ event: 'ended' }, `ended: no outbox is left that could run${hint}`)
   const codes = mistakes.map(({ code }) => exitCodeOf(code))
   return codes.includes(3) ? 3 : codes.includes(1) ? 1 : (codes[0] ?? 1)
 }

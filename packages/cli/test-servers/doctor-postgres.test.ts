@@ -90,12 +90,15 @@ describe('the outbox', () => {
     await tables.query(`insert into outbox ${event}`)
     await tables.query(
       `insert into outbox_held (position, id, aggregatetype, type, scope_kind, scope, code, reason)
-      values (7, gen_random_uuid(), 'order', 'order.placed', 'key', '5:order:1', 'OUTBOX_PUBLISH_REJECTED', 'too large')`,
+      values (7, gen_random_uuid(), 'order', 'order.placed', 'key', '5:order:1', 'OUTBOX_PUBLISH_REJECTED', 'too large'),
+        (8, gen_random_uuid(), 'order', 'order.placed', 'key', '5:order:1', 'OUTBOX_HELD_BEHIND', 'waits behind 7')`,
     )
     const all = await found(impatient)
-    expect(all).toEqual(one('info lease', 'No relay has run on this outbox yet. 1 events wait.'))
+    expect(all).toEqual(one('info lease', 'No relay has run on this outbox yet. 1 event waits.'))
     expect(all).toEqual(one('warning backlog', 'The oldest of 1 events'))
-    expect(all).toEqual(one('warning held', '1 by key', 'too large', 'outboxkit dead list'))
+    expect(all).toEqual(
+      one('warning held', '2 by key', 'The last: OUTBOX_PUBLISH_REJECTED, too large', 'outboxkit dead list'),
+    )
     await tables.query(
       `insert into outbox_lease (id, owner, epoch, expires_at) values (1, 'gone', 3, now() - interval '1 hour')`,
     )

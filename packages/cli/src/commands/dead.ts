@@ -57,7 +57,8 @@ function listCommand(context: CommandContext): Command {
     await eachOutbox(context, flags, async ({ name, table }, database) => {
       if ('position' in cursor) {
         const page = await listDeadEvents(database, table, { filter, limit, after: cursor.position })
-        printEvents(output, page.items)
+        if (page.items.length === 0) output.line(`${name}: nothing is held.`)
+        else printEvents(output, page.items)
         printNext(output, page, String)
         output.data({ outbox: name, events: page.items, next: page.next ?? null })
         return

@@ -1,6 +1,7 @@
 import type { OutboxTable } from '@outboxkit/core'
 import { outboxMetrics, type OutboxState } from '@outboxkit/relay'
 import type { Database } from '../database/database.js'
+import { readLastError } from '../operations/status.js'
 import { humanMs, type DoctorLimits } from './limits.js'
 import { problem, type Family, type Problem } from './finding.js'
 
@@ -23,7 +24,8 @@ export function outboxFamily(
         dialect: database.dialect,
         table: schema === undefined ? options : { ...options, schema },
       })
-      return judgeOutbox(state, limits, versions)
+      // The last event itself often only waits behind one of its key: that says nothing.
+      return judgeOutbox({ ...state, lastError: await readLastError(database, table) }, limits, versions)
     },
   }
 }
@@ -38,7 +40,7 @@ export function judgeOutbox(state: OutboxState, limits: DoctorLimits, versions: 
 }
 
 function lease({ lease: found, backlog: { rows } }: OutboxState): Problem[] {
-  const waiting = rows === 0 ? '' : ` ${rows} events wait.`
+  const waiting = rows === 0 ? '' : rows === 1 ? ' 1 event waits.' : ` ${rows} events wait.`
   const start = 'Start one: outboxkit relay'
   if (found === undefined)
     return [problem('info', 'lease', `No relay has run on this outbox yet.${waiting}`, start)]

@@ -2,7 +2,7 @@ import type { ResolvedOutbox } from '../config/resolved.js'
 import type { CommandContext, GlobalFlags } from '../context.js'
 import type { Database } from '../database/database.js'
 import type { Output } from '../output/output.js'
-import { keyOf, oneLine, plural } from './dead-view.js'
+import { counted, keyOf, oneLine, plural } from './dead-view.js'
 import { countUpTo, type DeadEvent, type DeadFilter, type DeadRequest } from './dead.js'
 import { eachOutbox, readState } from './each-outbox.js'
 import {
@@ -73,6 +73,7 @@ async function requestIds(
     if (result.asked.length === 0) return true
     const events = result.asked.map(({ event }) => event)
     const { signal } = context
+    const isOwned = waitMs === undefined || (await noteNoOwner(outbox, database, output))
     const ends =
       waitMs === undefined ? [] : await awaitRequests(database, table, events, { timeoutMs: waitMs, signal })
     if (ends.length === 0) for (const one of result.asked) output.line(askedText(one, request))
@@ -83,7 +84,8 @@ async function requestIds(
       asked: result.asked.map(askedData),
       ...(ends.length > 0 ? { ends: ends.map(endData) } : {}),
     })
-    if (ends.every(({ outcome }) => outcome === 'waiting')) await noteOwner(outbox, database, output)
+    if (isOwned && ends.every(({ outcome }) => outcome === 'waiting'))
+      await noteOwner(outbox, database, output)
     signal.throwIfAborted()
     return ends.every(({ outcome }) => outcome === 'gone')
   })
@@ -131,26 +133,38 @@ async function requestMany(
   const before = result.already === 0 ? '' : ` (${result.already} of them were asked for before)`
   output.line(`${name}: asked to ${request} ${plural(total)}${before}.`)
   let left: { readonly waiting: number; readonly held: number } | undefined
+  let isOwned = true
   if (waitMs !== undefined && total > 0) {
+    isOwned = await noteNoOwner(outbox, database, output)
     left = await awaitFilter(database, table, request, filter, { timeoutMs: waitMs, signal })
     if (left.held === 0) output.line(`${name}: done, nothing of it is held any more.`)
     else
       output.line(`${name}: ${plural(left.held)} still held, ${left.waiting} of them waiting for the relay.`)
   }
   output.data({ outbox: name, request, ...result, ...(left === undefined ? {} : { left }) })
-  if (total > 0 && (left === undefined || left.waiting > 0)) await noteOwner(outbox, database, output)
+  if (isOwned && total > 0 && (left === undefined || left.waiting > 0))
+    await noteOwner(outbox, database, output)
   return left === undefined || left.held === 0
 }
 
 /** Only the owner acts on a request: says so, and whether there is one. */
-async function noteOwner({ name, table }: ResolvedOutbox, database: Database, output: Output): Promise<void> {
+async function noteOwner(outbox: ResolvedOutbox, database: Database, output: Output): Promise<void> {
+  if (await noteNoOwner(outbox, database, output))
+    output.note(
+      `${outbox.name}: the relay that owns the table acts within a second or two (--wait waits for it).`,
+    )
+}
+
+/** Before a wait that only a relay can end: says it when there is none. True: there is one. */
+async function noteNoOwner(
+  { name, table }: ResolvedOutbox,
+  database: Database,
+  output: Output,
+): Promise<boolean> {
   const { lease } = await readState(database, table, 1)
   const isOwned = lease !== undefined && lease.owner !== null && !lease.expired
-  output.note(
-    isOwned
-      ? `${name}: the relay that owns the table acts within a second or two (--wait waits for it).`
-      : `${name}: no relay owns the table now; it is done as soon as one runs.`,
-  )
+  if (!isOwned) output.note(`${name}: no relay owns the table now; it is done as soon as one runs.`)
+  return isOwned
 }
 
 function askedText({ event, already, blockedBy }: Asked, request: DeadRequest): string {
@@ -164,7 +178,7 @@ function askedText({ event, already, blockedBy }: Asked, request: DeadRequest): 
 function endText({ event, outcome }: DeadEnd, request: DeadRequest): string {
   if (outcome === 'gone') return `${describe(event)}: ${request === 'retry' ? 'published' : 'given up'}`
   if (outcome === 'waiting') return `${describe(event)}: still waiting for the relay to ${request} it`
-  return `${describe(event)}: refused again after ${event.attempts} attempts: ${event.code} ${oneLine(event.reason, 300)}`
+  return `${describe(event)}: refused again after ${counted(event.attempts, 'attempt')}: ${event.code} ${oneLine(event.reason, 300)}`
 }
 
 function askedData({ event, already, blockedBy }: Asked): object {

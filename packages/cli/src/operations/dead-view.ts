@@ -90,7 +90,12 @@ export function keyOf({
 }
 
 export function plural(events: number): string {
-  return events === 1 ? '1 event' : `${events} events`
+  return counted(events, 'event')
+}
+
+/** `1 attempt`, `2 attempts`. */
+export function counted(number: number, one: string): string {
+  return `${number} ${one}${number === 1 ? '' : 's'}`
 }
 
 /** Control characters, line ends among them, as JSON escapes them: everything stays visible and on its line. */

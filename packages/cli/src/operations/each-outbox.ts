@@ -55,7 +55,7 @@ export function explained(error: unknown, { table, database: { dialect }, name }
     return error
   return new OutboxError(
     'OUTBOX_DATABASE_FAILED',
-    `${error.message}. The outbox '${name}' should be ${qualifiedName(table, dialect)}: apply its migration ('outboxkit generate' writes it), or correct table.name and table.schema.`,
+    `${error.message}. The tables of the outbox '${name}' (${qualifiedName(table, dialect)}) are not all there: apply its migration ('outboxkit generate' writes it), or correct table.name and table.schema.`,
     { details: error.details },
   )
 }

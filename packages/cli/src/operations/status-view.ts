@@ -1,6 +1,7 @@
 import type { OutboxState, RowCount } from '@outboxkit/relay'
+import { isDev } from '../dev/owner.js'
 import type { Output } from '../output/output.js'
-import { oneLine } from './dead-view.js'
+import { counted, oneLine } from './dead-view.js'
 import { formatDuration } from './duration.js'
 import type { OutboxStatus, StatusFailure } from './status.js'
 
@@ -74,8 +75,9 @@ export function statusData(status: OutboxStatus | StatusFailure): object {
   return { outbox: status.outbox, error: { code, message } }
 }
 
-function backlogText({ backlog }: OutboxState): string {
-  if (backlog.oldestAgeSeconds === null) return 'empty: everything is published'
+function backlogText({ backlog, held }: OutboxState): string {
+  if (backlog.oldestAgeSeconds === null)
+    return total(held).rows === 0 ? 'empty' : 'empty, except what is held'
   const number = backlog.atLeast ? `at least ${backlog.rows}` : String(backlog.rows)
   return `${number} ${backlog.rows === 1 ? 'event' : 'events'}, the oldest ${age(backlog.oldestAgeSeconds)} old`
 }
@@ -88,13 +90,17 @@ function relayText({ lease }: OutboxState): string {
     const since = expiresInSeconds === null ? '' : ` ${age(-expiresInSeconds)} ago`
     return `owner ${owner} is gone: its lease has expired${since} (epoch ${epoch}); no other has taken over yet`
   }
-  return `owner ${owner}, epoch ${epoch}, lease for ${age(expiresInSeconds ?? 0)} more, renewed ${renewals} times`
+  const kind = isDev(owner) ? 'outboxkit dev, its events do not reach Kafka: ' : ''
+  return `${kind}owner ${owner}, epoch ${epoch}, lease for ${age(expiresInSeconds ?? 0)} more, renewed ${counted(renewals, 'time')}`
 }
 
 function heldText({ held }: OutboxState): string {
   const parts = (['key', 'topic', 'time'] as const)
     .filter((kind) => held[kind].rows > 0)
-    .map((kind) => `${countText(held[kind])} by ${kind}`)
+    .map(
+      (kind) =>
+        `${countText(held[kind])} ${held[kind].rows === 1 && !held[kind].atLeast ? 'event' : 'events'} by ${kind}`,
+    )
   if (parts.length === 0) return 'nothing'
   const since = held.oldestAgeSeconds === null ? '' : `, the oldest ${age(held.oldestAgeSeconds)} old`
   return `${parts.join(', ')}${since} ('outboxkit dead list')`
@@ -103,7 +109,7 @@ function heldText({ held }: OutboxState): string {
 function errorText({ lastError }: OutboxState): string {
   if (lastError === undefined) return 'none of an event that is held'
   const { code, reason, ageSeconds, scopeKind, scope, attempts } = lastError
-  return `${code} ${age(ageSeconds)} ago (${scopeKind} ${oneLine(scope, 60)}, ${attempts} attempts): ${oneLine(reason, 300)}`
+  return `${code} ${age(ageSeconds)} ago (${scopeKind} ${oneLine(scope, 60)}, ${counted(attempts, 'attempt')}): ${oneLine(reason, 300)}`
 }
 
 function countText({ rows, atLeast }: RowCount): string {

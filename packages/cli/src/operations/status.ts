@@ -1,4 +1,4 @@
-import { isOutboxError, qualifiedName, type OutboxError } from '@outboxkit/core'
+import { isOutboxError, qualifiedName, type OutboxError, type OutboxTable } from '@outboxkit/core'
 import { heldBehind, type HeldError, type OutboxState } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
 import type { Database } from '../database/database.js'
@@ -28,7 +28,10 @@ export async function readStatus(outbox: ResolvedOutbox, database: Database): Pr
     outbox: outbox.name,
     database: database.name,
     table: qualifiedName(outbox.table, database.dialect),
-    state: { ...(await readState(database, outbox.table)), lastError: await readLastError(outbox, database) },
+    state: {
+      ...(await readState(database, outbox.table)),
+      lastError: await readLastError(database, outbox.table),
+    },
   }
 }
 
@@ -36,7 +39,7 @@ export async function readStatus(outbox: ResolvedOutbox, database: Database): Pr
 const searchedRows = 10_000
 
 /** Why the last event was held that does not only wait behind another one. */
-async function readLastError({ table }: ResolvedOutbox, database: Database): Promise<HeldError | undefined> {
+export async function readLastError(database: Database, table: OutboxTable): Promise<HeldError | undefined> {
   const held = heldName(database, table)
   const age =
     database.dialect === 'postgres'

@@ -6,8 +6,41 @@ import type { DeadEventInFull } from '../../src/operations/dead.js'
 import { formatDuration, parseDuration } from '../../src/operations/duration.js'
 import { parseBound } from '../../src/operations/moment.js'
 import { cursorText, parseCursor } from '../../src/operations/replay-run.js'
+import { printStatus } from '../../src/operations/status-view.js'
 import { allOf, joined, raw, run, sql } from '../../src/operations/statement.js'
 import { streamOutput } from '../../src/output/streams.js'
+
+describe('status', () => {
+  const none = { rows: 0, atLeast: false }
+  const state = {
+    backlog: { ...none, oldestAgeSeconds: null },
+    held: { key: none, topic: none, time: none, oldestAgeSeconds: null },
+    lease: { owner: 'me', epoch: 1, expired: false, expiresInSeconds: 9, renewals: 1, schemaVersion: 1 },
+    lastError: undefined,
+    databaseTime: new Date(0),
+  }
+  const shown = (more: object) => {
+    let text = ''
+    const stream = { write: (part: string) => (text += part) }
+    const output = streamOutput({ stdin: {}, stdout: stream, stderr: stream } as never, {}, false)
+    printStatus(output, { outbox: 'default', database: 'd', table: 't', state: { ...state, ...more } })
+    return text
+  }
+
+  it('of an empty outbox', () => {
+    expect(shown({})).toMatch(/backlog +empty\n/)
+    expect(shown({})).toContain('renewed 1 time\n')
+  })
+
+  it('counts events, not keys, and says that what is held is not published', () => {
+    const held = { key: { rows: 4, atLeast: false }, topic: { rows: 1, atLeast: false }, time: none }
+    const lastError = { scopeKind: 'key', scope: 'a', code: 'C', reason: 'r', attempts: 1, ageSeconds: 1 }
+    const text = shown({ held: { ...held, oldestAgeSeconds: 1 }, lastError })
+    expect(text).toMatch(/backlog +empty, except what is held\n/)
+    expect(text).toContain('4 events by key, 1 event by topic, the oldest')
+    expect(text).toContain('1 attempt)')
+  })
+})
 
 describe('durations', () => {
   it.each([

@@ -54,7 +54,7 @@ export async function createProgram(
 
 function endsText(): string {
   return Object.entries(exitCodes)
-    .map(([code, meaning]) => `  ${code}  ${meaning}`)
+    .map(([code, meaning]) => `  ${code.padEnd(3)}  ${meaning}`)
     .join('\n')
 }
 

@@ -45,6 +45,7 @@ describe('the program', () => {
       expect(stdout).toContain(`  ${name} `)
       expect(summary).not.toMatch(/^[A-Z]|\.$/)
     }
+    expect(stdout).toMatch(/^ {2}0 {4}It did [^]*^ {2}130 {2}Ctrl-C/m)
     expect((await run(['--version'])).stdout).toBe('1.2.3\n')
   })
 
@@ -130,7 +131,8 @@ describe('outboxkit config', () => {
     const files = {
       'outbox.config.json': '{ "database": { "url": "mysql://u:geheim@h/d" }, "onPoison": "skip" }',
     }
-    const { stdout } = await run(['config'], { OUTBOXKIT_LOG_LEVEL: 'warn' }, files)
+    const { stdout, exitCode } = await run(['config'], { OUTBOXKIT_LOG_LEVEL: 'warn' }, files)
+    expect(exitCode).toBe(0)
     expect(stdout).toMatch(/^onPoison +skip +file \S+outbox\.config\.json$/m)
     expect(stdout).toMatch(/^log\.level +warn +OUTBOXKIT_LOG_LEVEL$/m)
     expect(stdout).toMatch(/^lease\.termMs +15000 +default$/m)
@@ -139,6 +141,24 @@ describe('outboxkit config', () => {
     expect(json.values).toContainEqual(
       expect.objectContaining({ key: 'onPoison', value: 'skip', origin: 'file' }),
     )
+  })
+
+  it.each([
+    ['no database', {}, 'There is no database'],
+    ['another database', { OUTBOXKIT_DATABASE_URL: 'ssh://u:geheim@h/d' }, 'not with ssh:'],
+    [
+      'half a topic',
+      { OUTBOXKIT_DATABASE_URL: 'mysql://h/d', OUTBOXKIT_KAFKA_CREATE_TOPICS_PARTITIONS: '3' },
+      'kafka.createTopics.replicationFactor',
+    ],
+  ])('%s: shows the values, and what every other command refuses', async (_, environment, message) => {
+    const { exitCode, stdout, stderr } = await run(['config'], environment)
+    expect(exitCode).toBe(2)
+    expect(stdout).toMatch(/^lease\.termMs +15000 +default$/m)
+    expect(stderr).toContain(message)
+    expect(stdout + stderr).not.toContain('geheim')
+    const status = await run(['status'], environment)
+    expect(status).toMatchObject({ exitCode: 2, stderr })
   })
 
   it('lists every variable', async () => {

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
 import { effectiveValues } from '../config/effective.js'
-import { loadValues } from '../config/load.js'
+import { loadValues, resolveConfig } from '../config/load.js'
 import { configurationError } from '../config/problems.js'
 import type { EffectiveValue } from '../config/resolved.js'
 import { settings } from '../config/settings.js'
@@ -20,7 +20,7 @@ export function configCommand(context: CommandContext): Command {
       const flags = command.optsWithGlobals<GlobalFlags & { readonly variables?: boolean }>()
       const output = context.output(flags)
       if (flags.variables === true) return printVariables(output)
-      const { file, problems, ...gathered } = await loadValues({
+      const { file, problems, inputs, ...gathered } = await loadValues({
         ...context,
         file: flags.config,
         onWarning: (text) => output.note(text),
@@ -34,6 +34,8 @@ export function configCommand(context: CommandContext): Command {
         values.map((value) => [value.key, text(value.value), originOf(value)]),
       )
       output.data({ file: file ?? null, outboxes: gathered.outboxes.map(({ name }) => name), values })
+      // What every other command would refuse. Warnings were given above.
+      await resolveConfig(inputs, () => {})
     })
 }
 

@@ -46,11 +46,11 @@ async function readInputs({
 /** Every value that was given and where, and what is wrong with it: without making anything of them. */
 export async function loadValues(
   options: LoadOptions,
-): Promise<Gathered & { readonly file: string | undefined }> {
+): Promise<Gathered & { readonly file: string | undefined; readonly inputs: Inputs }> {
   const inputs = await readInputs(options)
   const gathered = gather(inputs)
   for (const warning of gathered.warnings) (options.onWarning ?? warn)(warning)
-  return { ...gathered, file: inputs.file?.path }
+  return { ...gathered, file: inputs.file?.path, inputs }
 }
 
 /** {@link loadConfig} on what was read already. */

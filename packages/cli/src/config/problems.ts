@@ -29,7 +29,12 @@ export function problemsOf(issues: readonly z.core.$ZodIssue[], root: unknown): 
         nested.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })),
         root,
       )
-    return [{ where: path.join('.') || 'the file', message: `${issue.message}${shown(path, root)}.` }]
+    return [
+      {
+        where: path.join('.') || 'the file',
+        message: `${issue.message}${shown(path, root)}.${whenEmpty(path, root)}`,
+      },
+    ]
   })
 }
 
@@ -50,12 +55,19 @@ function unknownKey(path: readonly string[], key: string): string {
   return `is not known. There is: ${known.join(', ')}.`
 }
 
+/** `init` writes a file that takes the URL from a variable, or else is empty. */
+function whenEmpty(path: readonly string[], root: unknown): string {
+  if (withoutOutbox(path).join('.') !== 'database.url' || valueIn(path, root) !== '') return ''
+  return ' The variable that the file takes it from (likely DATABASE_URL) is not set, or empty.'
+}
+
+function valueIn(path: readonly string[], root: unknown): unknown {
+  return path.reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], root)
+}
+
 /** What was given, where it cannot be a secret. */
 export function shown(path: readonly string[], root: unknown): string {
-  const value = path.reduce<unknown>(
-    (inner, name) => (inner as Record<string, unknown> | undefined)?.[name],
-    root,
-  )
+  const value = valueIn(path, root)
   const place = withoutOutbox(path)
   const setting = settingOf(place.join('.')) ?? settingOf(place.slice(0, -1).join('.'))
   if (setting === undefined || setting.secret !== undefined || setting.kind === 'code') return ''

@@ -12,11 +12,12 @@ export interface Failure {
 }
 
 /** The ends of the program. */
-export const exitCodes: Readonly<Record<ExitCode, string>> = {
+export const exitCodes: Readonly<Record<ExitCode | 130, string>> = {
   0: 'It did what it was asked to do.',
   1: 'A fault: something could not be reached or done, or a check has found what it was to look for.',
   2: 'The command line or the configuration is wrong: nothing was done.',
   3: 'The tables and this program do not fit each other: starting it again changes nothing.',
+  130: 'Ctrl-C or SIGTERM has ended it before it was done. What runs until then (relay, dev, status --watch) ends with 0.',
 }
 
 const pages = 'https://github.com/outboxkit/outboxkit/blob/main/docs'

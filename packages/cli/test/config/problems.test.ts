@@ -64,6 +64,12 @@ describe('what is wrong', () => {
       /^DATABASE_URL: must begin with postgres:\/\/ or mysql:\/\/\.$/,
     ],
     [
+      'an empty URL, as a file has it whose variable is not set',
+      { database: { url: '' } },
+      {},
+      /^database\.url: must be text that is not empty\. The variable .*DATABASE_URL.* is not set, or empty\.$/,
+    ],
+    [
       'a dialect that is not the URL’s',
       { database: { url: 'mysql://u:geheim@h/d', dialect: 'postgres' } },
       {},

@@ -69,7 +69,7 @@ test.each(servers)(
 
     // The configuration that was written loads, and says the same as the migration.
     const again = await run(folder, ['init'], environment)
-    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('Nothing to do.') })
+    expect(again).toMatchObject({ code: 0, stdout: expect.stringContaining('Nothing to write.') })
     const generate = await run(folder, ['generate', '--dry-run'], environment)
     expect(generate).toMatchObject({ code: 0, stdout: expect.stringContaining('Nothing to do.') })
   },

@@ -40,7 +40,10 @@ export function reportInit(output: Output, prepared: PreparedInit, { cwd, isDryR
   if (prepared.hasMigration) output.line('  kept      the migrations, which have the tables')
   if (keptConfig !== undefined && !prepared.hasMigration && changes.length === 0)
     output.line('  The configuration has several outboxes: outboxkit generate writes their migrations.')
-  if (changes.length === 0) return output.line('\nNothing to do.')
+  if (changes.length === 0) {
+    output.line('\nNothing to write.')
+    return reportSteps(output, prepared)
+  }
   if (diff !== undefined) return reportDiff(output, diff)
   for (const { mode, path } of changes)
     output.line(

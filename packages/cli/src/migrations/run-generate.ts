@@ -1,4 +1,5 @@
 import { qualifiedName } from '@outboxkit/core'
+import type { ResolvedConfig } from '../config/resolved.js'
 import type { CommandContext } from '../context.js'
 import { openDatabase } from '../database/open.js'
 import type { Output } from '../output/output.js'
@@ -10,7 +11,7 @@ import { generateMigration, type Generated } from './generate.js'
 import type { MigrationProject } from './generator.js'
 import { readSchema } from './read-schema.js'
 import { migrationGenerator } from './registry.js'
-import { migrationTargets, tableOf, type MigrationTarget } from './target.js'
+import { archives, migrationTargets, tableOf, type MigrationTarget } from './target.js'
 import { planDiff, writePlan } from './write-plan.js'
 
 /** Plans, shows and writes the next migration of each selected outbox. */
@@ -25,7 +26,7 @@ export async function runGenerate(context: CommandContext, flags: GenerateFlags)
     const database = await lookAt(target, output)
     const generated = generateMigration({ project, generator, options: target.options, database })
     if (flags.dryRun !== true) writePlan(project, generated.files)
-    report(output, { project, target, generated, isDryRun: flags.dryRun === true, tool: chosen.tool })
+    report(output, { project, target, generated, isDryRun: flags.dryRun === true, tool: chosen.tool, config })
   }
 }
 
@@ -52,10 +53,12 @@ interface Report {
   readonly generated: Generated
   readonly isDryRun: boolean
   readonly tool: string
+  readonly config: ResolvedConfig | undefined
 }
 
-function report(output: Output, { project, target, generated, isDryRun, tool }: Report): void {
-  const { files, next, notes, wanted, step } = generated
+function report(output: Output, { project, target, generated, isDryRun, tool, config }: Report): void {
+  const { files, notes, wanted, step } = generated
+  const next = [...generated.next, ...archiveHint(generated, target.name, config)]
   const nothing = files.length === 0
   output.data({
     outbox: target.name,
@@ -82,6 +85,19 @@ function report(output: Output, { project, target, generated, isDryRun, tool }: 
   for (const { path, mode } of files) output.line(`${verbs[mode]} ${path}`)
   output.line('Next:')
   for (const line of next) output.line(`  ${line}`)
+}
+
+/** A new archive stays empty until the relay is told to fill it. */
+function archiveHint(
+  { files, step }: Generated,
+  outbox: string,
+  config: ResolvedConfig | undefined,
+): readonly string[] {
+  const isNew = step?.to.parts.includes('archive') === true && step.from?.parts.includes('archive') !== true
+  if (!isNew || files.length === 0 || (config !== undefined && archives(config, outbox))) return []
+  return [
+    "then set cleanup: 'archive' in the configuration (or OUTBOXKIT_CLEANUP=archive) and restart the relay: nothing is archived before",
+  ]
 }
 
 const verbs = { create: 'created', append: 'appended to', edit: 'changed' } as const

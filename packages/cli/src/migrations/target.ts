@@ -58,15 +58,17 @@ export async function migrationTargets(
   return { config, targets }
 }
 
-/** A relay that archives needs an archive: also when nobody has said so twice. */
-function wantedParts(
-  { migrations, values }: ResolvedConfig,
-  outbox: string,
-): readonly OptionalPart[] | undefined {
-  const archives = values.some(
+/** The relay of this outbox keeps what it has published. */
+export function archives({ values }: ResolvedConfig, outbox: string): boolean {
+  return values.some(
     ({ key, value }) => (key === 'cleanup' || key === `outboxes.${outbox}.cleanup`) && value === 'archive',
   )
-  if (!archives || migrations.only !== undefined) return migrations.with
+}
+
+/** A relay that archives needs an archive: also when nobody has said so twice. */
+function wantedParts(config: ResolvedConfig, outbox: string): readonly OptionalPart[] | undefined {
+  const { migrations } = config
+  if (!archives(config, outbox) || migrations.only !== undefined) return migrations.with
   return [...new Set<OptionalPart>([...(migrations.with ?? []), 'archive'])]
 }
 

@@ -177,7 +177,7 @@ describe('a configuration that is there and', () => {
     writeFileSync(join(folder, 'outbox.config.json'), '{"migrations":{"with":["inbox"]}}')
     const before = readTree(folder)
     const { code, stdout } = await run(folder, ['init'])
-    expect([code, stdout]).toEqual([0, expect.stringContaining('Nothing to do.')])
+    expect([code, stdout]).toEqual([0, expect.stringContaining('Nothing to write.')])
     expect(readTree(folder)).toEqual(before)
   })
 
@@ -205,7 +205,9 @@ describe('--config', () => {
     expect(stdout).toContain('npx outboxkit dev --config ops/events.config.mjs')
     expect(read(folder, 'ops/events.config.mjs')).toContain("schema: '../prisma/schema.prisma'")
     const again = await run(folder, ['init', '--config', 'ops/events.config.mjs'])
-    expect(again.stdout).toContain('Nothing to do.')
+    expect(again.stdout).toMatch(
+      /Nothing to write\.\n\n1\. [^]*npx outboxkit dev --config ops\/events\.config\.mjs/,
+    )
   })
 
   it('is refused for what cannot be loaded', async () => {
@@ -223,7 +225,9 @@ describe('--dry-run', () => {
     writeFileSync(join(folder, 'p'), `${patch.trimEnd()}\n`)
     execFileSync('git', ['apply', '--unsafe-paths', 'p'], { cwd: folder })
     rmSync(join(folder, 'p'))
-    expect(await run(folder, ['init'])).toMatchObject({ stdout: expect.stringContaining('Nothing to do.') })
+    expect(await run(folder, ['init'])).toMatchObject({
+      stdout: expect.stringContaining('Nothing to write.'),
+    })
   })
 
   it('is in the JSON', async () => {

@@ -54,8 +54,26 @@ describe('outboxkit generate', () => {
       from: [],
       to: ['base', 'archive', 'deliver-at'],
       files: [{ path: 'outbox-migrations/0001_outbox.up.sql', mode: 'create' }, {}],
-      next: ['npx outboxkit migrate'],
+      next: ['npx outboxkit migrate', expect.stringContaining("set cleanup: 'archive'")],
     })
+  })
+
+  test('a new archive: says once that the relay has to be told, unless it was', async () => {
+    const database = '"database":{"dialect":"postgres"}'
+    const args = ['generate', '--tool', 'sql', '--with', 'archive', '--json'] as const
+    const nextOf = async (cwd: string) =>
+      (JSON.parse((await run(cwd, ...args)).stdout) as { next: string[] }).next
+    const fresh = folderWith({ 'package.json': '{}', 'outbox.config.json': `{${database}}` })
+    expect(await nextOf(fresh)).toEqual([
+      'npx outboxkit migrate',
+      expect.stringContaining('OUTBOXKIT_CLEANUP=archive'),
+    ])
+    expect(await nextOf(fresh)).toEqual([])
+    const told = folderWith({
+      'package.json': '{}',
+      'outbox.config.json': `{${database},"cleanup":"archive"}`,
+    })
+    expect(await nextOf(told)).toEqual(['npx outboxkit migrate'])
   })
 
   test('finds Knex, its folder and its style', async () => {

@@ -144,6 +144,7 @@ async function requestMany(
   output.data({ outbox: name, request, ...result, ...(left === undefined ? {} : { left }) })
   if (isOwned && total > 0 && (left === undefined || left.waiting > 0))
     await noteOwner(outbox, database, output)
+  signal.throwIfAborted()
   return left === undefined || left.held === 0
 }
 

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createTablesSql } from '@outboxkit/core'
+import { schemaSql } from '@outboxkit/core'
 import type { FaultPoint } from '@outboxkit/relay'
 import {
   checkRun,
@@ -39,6 +39,8 @@ export interface ScenarioOptions {
   readonly seed: number
   /** Default 2,000: short, so that tests do not wait. */
   readonly termMs?: number
+  /** Relays archive what they have published. Default: they delete it. */
+  readonly archive?: boolean
   /** Where the application connects to, if something stands between it and the database. */
   readonly applicationUrl?: string
 }
@@ -77,7 +79,8 @@ export class Scenario {
   static async create(options: ScenarioOptions): Promise<Scenario> {
     const scenario = new Scenario(options)
     const database = databaseAt(options.databaseUrl)
-    for (const statement of createTablesSql(database.dialect, { schema: options.schema }))
+    const parts = options.archive === true ? (['archive'] as const) : []
+    for (const statement of schemaSql(database.dialect, { schema: options.schema, with: parts }))
       await scenario.query(statement)
     await prepareWorkload(options.databaseUrl, scenario.place)
     await scenario.#connected((connection) => database.prepareRelays(connection, scenario.place))
@@ -99,8 +102,10 @@ export class Scenario {
   }
 
   relay(name: string, config: Partial<RelayConfig> = {}): RelayChild {
-    const { databaseUrl, brokers, schema, topic, termMs = 2_000 } = this.#options
-    const child = new RelayChild(name, { databaseUrl, brokers, schema, topic, source, termMs, ...config })
+    const { databaseUrl, brokers, schema, topic, termMs = 2_000, archive = false } = this.#options
+    const cleanup = archive ? 'archive' : 'delete'
+    const told = { databaseUrl, brokers, schema, topic, source, termMs, cleanup, ...config } as const
+    const child = new RelayChild(name, told)
     this.relays.push(child)
     return child
   }

@@ -13,6 +13,8 @@ export interface RelayConfig {
   /** kill -9 of itself at the given occurrence of a point, counted from 1, and this long after it was reached. */
   readonly dieAt?: { readonly point: FaultPoint; readonly occurrence: number; readonly delayMs?: number }
   readonly maxBatchEvents?: number
+  /** Default `delete`. */
+  readonly cleanup?: 'delete' | 'archive'
   /** Default kafkajs. */
   readonly driver?: RelayDriver
   /** The `node` that runs it; default: the one that runs the tests. */

@@ -10,6 +10,7 @@ export function relaySource(config: RelayConfig): Source {
     url: config.databaseUrl,
     table: { schema: config.schema },
     ...(config.maxBatchEvents === undefined ? {} : { maxBatchEvents: config.maxBatchEvents }),
+    ...(config.cleanup === undefined ? {} : { cleanup: config.cleanup }),
     // Two seconds instead of the usual five: the fault is the same, and tests need not wait for it as long.
     internal: { unsafeRule: plantedRule(config.planted), ageMs: 2_000 },
   }

@@ -51,14 +51,11 @@ export {
   findDead,
   listDeadEvents,
   listDeadScopes,
-  type DeadEvent,
   type DeadEventInFull,
-  type DeadFilter,
-  type DeadKind,
-  type DeadRequest,
   type DeadScope,
   type Page,
 } from './operations/dead.js'
+export type { DeadEvent, DeadFilter, DeadKind, DeadRequest } from './operations/dead-row.js'
 export {
   awaitRequests,
   requestByFilter,

@@ -3,6 +3,7 @@ import { OutboxError } from '@outboxkit/core'
 import type { DatabaseSettings } from '../config/resolved.js'
 import type { Database, Query, Row } from './database.js'
 import { connectFailure, databaseFailure, redactor } from './failure.js'
+import { inTransaction } from './transaction.js'
 
 export async function openMysql(
   settings: DatabaseSettings,
@@ -32,17 +33,7 @@ export async function openMysql(
     version,
     name,
     query,
-    async transaction(work) {
-      await query('start transaction')
-      try {
-        const result = await work(query)
-        await query('commit')
-        return result
-      } catch (error) {
-        await query('rollback').catch(() => undefined)
-        throw error
-      }
-    },
+    transaction: (work) => inTransaction(query, work),
     close: () => connection.end().catch(() => connection.destroy()),
   }
 }

@@ -3,6 +3,7 @@ import { isOutboxError, OutboxError } from '@outboxkit/core'
 import type { DatabaseSettings } from '../config/resolved.js'
 import type { Database, Query, Row } from './database.js'
 import { connectFailure, databaseFailure, redactor } from './failure.js'
+import { inTransaction } from './transaction.js'
 
 /** All values as the server writes them, but for booleans, 32-bit numbers and bytes. */
 const asText: pg.CustomTypesConfig = {
@@ -42,17 +43,7 @@ export async function openPostgres(
     version: String(row?.['server_version']).split(' ')[0] ?? '',
     name,
     query,
-    async transaction(work) {
-      await query('begin')
-      try {
-        const result = await work(query)
-        await query('commit')
-        return result
-      } catch (error) {
-        await query('rollback').catch(() => undefined)
-        throw error
-      }
-    },
+    transaction: (work) => inTransaction(query, work),
     close: () => client.end().catch(() => undefined),
   }
 }

@@ -3,7 +3,8 @@ import type { CommandContext, GlobalFlags } from '../context.js'
 import type { Database } from '../database/database.js'
 import type { Output } from '../output/output.js'
 import { counted, keyOf, oneLine, plural } from './dead-view.js'
-import { countUpTo, type DeadEvent, type DeadFilter, type DeadRequest } from './dead.js'
+import { countUpTo } from './dead.js'
+import type { DeadEvent, DeadFilter, DeadRequest } from './dead-row.js'
 import { eachOutbox, readState } from './each-outbox.js'
 import {
   awaitFilter,

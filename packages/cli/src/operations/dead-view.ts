@@ -1,5 +1,6 @@
 import { plainText, type Output } from '../output/output.js'
-import { countLimit, type DeadEvent, type DeadEventInFull, type DeadScope, type Page } from './dead.js'
+import { countLimit, type DeadEventInFull, type DeadScope, type Page } from './dead.js'
+import type { DeadEvent } from './dead-row.js'
 
 // How much of a payload is shown unless all of it is wanted, in characters and in bytes.
 const shownCharacters = 4_000

@@ -3,7 +3,7 @@ import { heldBehind, type HeldError, type OutboxState } from '@outboxkit/relay'
 import type { ResolvedOutbox } from '../config/resolved.js'
 import type { Database } from '../database/database.js'
 import { openDatabase } from '../database/open.js'
-import { heldName } from './dead.js'
+import { heldName } from './dead-row.js'
 import { explained, readState } from './each-outbox.js'
 import { raw, run, sql } from './statement.js'
 

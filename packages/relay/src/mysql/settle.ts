@@ -1,8 +1,9 @@
-import { isOutboxError, OutboxError, type OutboxTable, type StoredEvent } from '@outboxkit/core'
+import { isOutboxError, type OutboxTable } from '@outboxkit/core'
 import { departuresOf, pruneLimit, type Cleanup } from '../archive.js'
+import { chunk, positionsOf, requireLease } from '../settling.js'
 import type { HeldEvent, HeldScope, HeldSettlement, Lease, Settlement } from '../source.js'
 import { copyHeldToArchive, copyToArchive, pruneArchive } from './archive-statements.js'
-import type { Answer, Connection, Run } from './connection.js'
+import type { Connection, Run } from './connection.js'
 import { errno } from './errors.js'
 import {
   copyToHeld,
@@ -43,7 +44,7 @@ export async function settleEvents(
   }
   await retried(() =>
     connection.transaction(async (run) => {
-      requireLease(await run(lockLease(table, lease)))
+      requireLease((await run(lockLease(table, lease))).rows)
       for (const { outcome, events: leaving } of departuresOf(settlement))
         for (const events of chunk(leaving, maxDeleted)) {
           if (!isDeleting) await run(copyToArchive(table, events, outcome))
@@ -70,7 +71,7 @@ export function settleHeldRows(
 ): Promise<boolean> {
   return retried(() =>
     connection.transaction(async (run) => {
-      requireLease(await run(lockLease(table, lease)))
+      requireLease((await run(lockLease(table, lease))).rows)
       for (const { outcome, events: leaving } of departuresOf(settlement))
         for (const positions of chunk(positionsOf(leaving), maxDeleted)) {
           if (cleanup === 'archive') await run(copyHeldToArchive(table, scope, positions, outcome))
@@ -91,7 +92,7 @@ export function pruneStep(
 ): Promise<boolean> {
   return retried(() =>
     connection.transaction(async (run) => {
-      requireLease(await run(lockLease(table, lease)))
+      requireLease((await run(lockLease(table, lease))).rows)
       return (await run(pruneArchive(table, retentionMs, pruneLimit))).affected === pruneLimit
     }),
   )
@@ -107,22 +108,4 @@ async function retried<T>(body: () => Promise<T>): Promise<T> {
       if (!isDeadlock || attempt === maxTries) throw error
     }
   }
-}
-
-function requireLease({ rows }: Answer): void {
-  if (rows.length > 0) return
-  throw new OutboxError(
-    'OUTBOX_LEASE_LOST',
-    'The lease is lost: another relay has taken it over. Nothing was changed.',
-  )
-}
-
-function positionsOf(events: readonly StoredEvent[]): number[] {
-  return events.map(({ position }) => position)
-}
-
-function chunk<T>(items: readonly T[], size: number): T[][] {
-  const chunks: T[][] = []
-  for (let from = 0; from < items.length; from += size) chunks.push(items.slice(from, from + size))
-  return chunks
 }

@@ -1,8 +1,9 @@
-import { OutboxError, type OutboxTable, type StoredEvent } from '@outboxkit/core'
+import type { OutboxTable } from '@outboxkit/core'
 import { departuresOf, pruneLimit, type Cleanup } from '../archive.js'
+import { chunk, positionsOf, requireLease } from '../settling.js'
 import type { HeldScope, HeldSettlement, Lease, Settlement } from '../source.js'
 import { archiveEvents, archiveHeld, pruneArchive } from './archive-statements.js'
-import type { Connection, RawRow, Statement } from './connection.js'
+import type { Connection, Statement } from './connection.js'
 import { deleteEvents, deleteHeld, hasHeld, holdEvents, lockLease, parkHeld } from './settle-statements.js'
 
 /** Rows in one statement. Larger settlements are several statements in one transaction. */
@@ -74,22 +75,4 @@ export async function pruneStep(
   const rows = await connection.query(pruneArchive(table, lease, retentionMs, pruneLimit))
   requireLease(rows)
   return Number(rows[0]?.[0]) === pruneLimit
-}
-
-function requireLease(rows: readonly RawRow[]): void {
-  if (rows.length > 0) return
-  throw new OutboxError(
-    'OUTBOX_LEASE_LOST',
-    'The lease is lost: another relay has taken it over. Nothing was changed.',
-  )
-}
-
-function positionsOf(events: readonly StoredEvent[]): number[] {
-  return events.map(({ position }) => position)
-}
-
-function chunk<T>(items: readonly T[], size: number): T[][] {
-  const chunks: T[][] = []
-  for (let from = 0; from < items.length; from += size) chunks.push(items.slice(from, from + size))
-  return chunks
 }

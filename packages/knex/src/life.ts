@@ -21,6 +21,8 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
   ]
   /** Why it is rolled back. Knex reports a ROLLBACK that fails on a broken connection instead. */
   let reason: unknown
+  /** Knex calls the container all the same; whatever fails there follows from that, and is not the reason. */
+  let notBegun = false
   const outcome = settleScope(unit, scope, () => reason)
   let committing: Promise<unknown> | undefined
 
@@ -55,8 +57,8 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
       // Whichever came first wins, as in Knex.
       if (committing !== undefined && !unit.isCompleted()) await committing.catch(() => {})
       try {
-        reason ??= scope.errorOfRollback(error)
-        return await undo(connection, reason)
+        if (!notBegun) reason ??= scope.errorOfRollback(error)
+        return await undo(connection, reason ?? error)
       } finally {
         scope.rolledBack()
       }
@@ -67,6 +69,7 @@ export function followLife(unit: KnexTransaction, scope: TransactionScope, opene
     opened.connection = connection
     const watch = ConnectionWatch.of(connection)
     const answer = await begin(connection)
+    notBegun = unit.isCompleted()
     if (watch !== undefined) opened.watched = { watch, epoch: watch.epoch }
     return answer
   }

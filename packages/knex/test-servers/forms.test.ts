@@ -1,7 +1,9 @@
+import { isOutboxError } from '@outboxkit/core'
 import { createEmit, withOutbox, type OutboxEvent } from '@outboxkit/knex'
+import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Knex } from 'knex'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { killTransactions, testDatabase, type TestDatabase } from './database.js'
 import { versions } from './versions.js'
 
@@ -70,7 +72,8 @@ describe.each(versions)('knex, $version:', ({ knex }) => {
       await killTransactions(database)
       await expect(trx.commit()).rejects.toThrow(/./)
       expect(hooks).toEqual([])
-      await db.transaction((next) => next.emit(event('next')))
+      // Knex may hand out the lost connection once more before it has heard of the loss.
+      await vi.waitFor(() => db.transaction((next) => next.emit(event('next'))))
       expect(await database.types()).toEqual(['next'])
     })
 
@@ -152,6 +155,27 @@ describe.each(versions)('knex, $version:', ({ knex }) => {
   })
 
   describe('other forms', () => {
+    test('says why BEGIN failed, not that emit() came too late', async () => {
+      const database = await testDatabase()
+      const plain = open(database)
+      const db = withOutbox(plain)
+      await plain.raw('select 1')
+      const connection: unknown = await plain.client.acquireConnection()
+      const { stream } = (connection as { connection: { stream: Socket } }).connection
+      // What the server says on its way out waits in the socket, so that the pool still believes in it.
+      stream.pause()
+      await plain.client.releaseConnection(connection)
+      await database.query(
+        `select pg_terminate_backend(pid) from pg_stat_activity where application_name = '${database.schema}'`,
+      )
+      const failing = db.transaction((trx) => trx.emit(event('a')))
+      setTimeout(() => stream.resume(), 100)
+      const failure: unknown = await failing.catch((error: unknown) => error)
+      expect(isOutboxError(failure)).toBe(false)
+      expect(String(failure)).toMatch(/terminat|ECONNRESET|EPIPE/)
+      expect(await database.types()).toEqual([])
+    })
+
     test('transactionProvider', async () => {
       const database = await testDatabase()
       const provider = withOutbox(open(database)).transactionProvider()

@@ -138,7 +138,7 @@ describe('dev where nobody has published', () => {
     await create()
     const shown = dev()
     await shown.until('waiting')
-    expect(await lease()).toMatchObject({ owner: expect.stringMatching(/^dev-[0-9a-f-]{36}$/) })
+    expect(await lease()).toMatchObject({ owner: expect.stringMatching(/^dev:[\w.-]+\/\d+\/[0-9a-f]{12}$/) })
     const second = dev()
     expect(await second.until('standby')).toMatchObject({
       text: expect.stringMatching(/^Another outboxkit dev \(dev-/),

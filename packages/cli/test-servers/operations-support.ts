@@ -45,10 +45,11 @@ export async function openPlace(
   }
 }
 
-export function relayOf(place: OutboxPlace, brokers: string): Relay {
+export function relayOf(place: OutboxPlace, brokers: string, termMs = 15_000): Relay {
   return createRelay({
     source: place.source(),
     publisher: kafkaPublisher({ driver: kafkajs({ brokers: brokers.split(',') }) }),
+    lease: { termMs },
     internal: { requestPollMs: 100 },
   })
 }

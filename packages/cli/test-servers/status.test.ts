@@ -73,6 +73,22 @@ describe.each(servers)('%s: status', (_, url) => {
       },
     ])
   })
+
+  it('names the error of a relay whose broker is not there', async () => {
+    const place = await opened(url())
+    await place.emit({ key: 'a', topic: 't', payload: '{}' })
+    const relay = relayOf(place, '127.0.0.1:1', 900)
+    closers.push(() => relay.stop())
+    await relay.start()
+    const run = (...args: string[]) => outboxkit(['status', ...args], { OUTBOXKIT_DATABASE_URL: place.url })
+    await until(async () => (await run()).stdout.includes('last error  OUTBOX_PUBLISH_RETRY'), 'the error')
+    const [status] = (await run('--json')).data as { lease?: { lastError?: object } }[]
+    expect(status?.lease?.lastError).toEqual({
+      code: 'OUTBOX_PUBLISH_RETRY',
+      message: expect.stringContaining('127.0.0.1:1'),
+      ageSeconds: expect.any(Number),
+    })
+  })
 })
 
 describe('rows that a policy hides', () => {

@@ -12,7 +12,15 @@ function statusOf(owner: string): string {
   const state: OutboxState = {
     backlog: { ...none, oldestAgeSeconds: null },
     held: { key: none, topic: none, time: none, oldestAgeSeconds: null },
-    lease: { owner, epoch: 1, expired: false, expiresInSeconds: 9, renewals: 2, schemaVersion: 1 },
+    lease: {
+      owner,
+      epoch: 1,
+      expired: false,
+      expiresInSeconds: 9,
+      renewals: 2,
+      schemaVersion: 1,
+      lastError: undefined,
+    },
     lastError: undefined,
     databaseTime: new Date(0),
   }
@@ -21,8 +29,8 @@ function statusOf(owner: string): string {
 }
 
 it('status says when the owner is dev, whose events do not reach Kafka', () => {
-  expect(statusOf('dev-1')).toMatch(
-    /relay +outboxkit dev, its events do not reach Kafka: owner dev-1, epoch 1/,
+  expect(statusOf('dev:1')).toMatch(
+    /relay +outboxkit dev, its events do not reach Kafka: owner dev:1, epoch 1/,
   )
   expect(statusOf('1')).toMatch(/relay +owner 1, epoch 1/)
 })

@@ -240,7 +240,15 @@ describe('the outbox', () => {
   const state = (schemaVersion: number): OutboxState => ({
     backlog: { ...none, oldestAgeSeconds: null },
     held: { key: none, topic: none, time: none, oldestAgeSeconds: null },
-    lease: { owner: 'me', expired: false, expiresInSeconds: 10, epoch: 1, renewals: 5, schemaVersion },
+    lease: {
+      owner: 'me',
+      expired: false,
+      expiresInSeconds: 10,
+      epoch: 1,
+      renewals: 5,
+      schemaVersion,
+      lastError: undefined,
+    },
     lastError: undefined,
     databaseTime: new Date(),
   })

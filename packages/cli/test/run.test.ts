@@ -69,6 +69,14 @@ describe('the program', () => {
       "There is no outbox 'x'",
       { DATABASE_URL: 'postgres://h/d' },
     ],
+    ...[['relay'], ['relay', '--once'], ['replay', '--from', '1']].map(
+      (argv): [string, string[], string, Record<string, string>] => [
+        `${argv.join(' ')} with nowhere to publish to, before the database is tried`,
+        argv,
+        'kafka.brokers: There is nowhere to publish to. Set OUTBOXKIT_KAFKA_BROKERS',
+        { DATABASE_URL: 'postgres://127.0.0.1:1/d' },
+      ],
+    ),
   ])('%s: exit code 2, and what is wrong', async (_, argv, message, environment = {}) => {
     const { exitCode, stdout, stderr } = await run(argv, environment)
     expect(exitCode).toBe(2)

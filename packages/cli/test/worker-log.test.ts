@@ -132,7 +132,7 @@ describe('Narrator', () => {
   it.each([
     ['a-relay', 'standby: another relay publishes (epoch 4); this one takes over when it ends'],
     [
-      'dev-a-relay',
+      'dev:a-relay',
       'standby: outboxkit dev has the events (epoch 4); they do not reach Kafka while it runs. This relay takes over when it ends',
     ],
   ])('says what becomes of events while %s has them', async (owner, said) => {

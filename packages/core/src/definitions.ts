@@ -157,6 +157,9 @@ function leaseColumns(version: number): readonly Column[] {
     { name: 'fingerprint', type: longText, nullable: true },
     { name: 'log_position', type: longText, nullable: true },
     { name: 'suspicion', type: longText, nullable: true },
+    // Of the relay, for people; what concerns one event stands in the held table.
+    { name: 'last_error', type: longText, nullable: true },
+    { name: 'last_error_at', type: moment, nullable: true },
     {
       name: 'schema_version',
       type: { postgres: 'integer', mysql: 'int' },

@@ -34,7 +34,7 @@ export function explained(error: unknown): unknown {
   if (says(error, missing) || is(error, 'missing'))
     return failedInsert(
       error,
-      'The outbox table is not there. Create it with the statements of createTablesSql(), or name its schema with the option table: { schema, name }.',
+      'The outbox table is not there. Create it with a migration (outboxkit generate, or the statements of createTablesSql()), or say where it is with the option table: { schema, name }.',
     )
   // Our INSERT has no other unique value than the id; the position is the database's.
   if (says(error, duplicate) || is(error, 'duplicate'))
@@ -56,7 +56,7 @@ export function explained(error: unknown): unknown {
   if (is(error, 'tooLong'))
     return failedInsert(
       error,
-      'A column of the outbox table is too small for the event, or has another character set than utf8mb4. Compare the table with createTablesSql().',
+      'A column of the outbox table is too small for the event, or has another character set than utf8mb4. Compare the table with createTablesSql(), or let outboxkit doctor do so.',
     )
   return error
 }

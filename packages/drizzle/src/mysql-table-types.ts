@@ -62,6 +62,8 @@ export type MySqlLeaseColumns = {
   fingerprint: Text
   logPosition: Text
   suspicion: Text
+  lastError: Text
+  lastErrorAt: Moment
   schemaVersion: Default<NotNull<Integer>>
 }
 

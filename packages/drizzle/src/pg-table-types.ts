@@ -60,6 +60,8 @@ type LeaseColumns = {
   fingerprint: Text
   logPosition: Text
   suspicion: Text
+  lastError: Text
+  lastErrorAt: Moment
   schemaVersion: Default<NotNull<Integer>>
 }
 

@@ -25,6 +25,7 @@ export type { SourceProblem } from './problem.js'
 export {
   outboxMetrics,
   type HeldError,
+  type RelayError,
   type LeaseSummary,
   type OutboxState,
   type OutboxStateOptions,

@@ -1,7 +1,9 @@
 import { OutboxError } from '@outboxkit/core'
 import { backoffMs, type BackoffBounds, type Random } from './backoff.js'
-import type { Lease, LeaseState, LeaseStore } from './source.js'
+import type { Lease, LeaseState, LeaseStore, OwnerError } from './source.js'
 import type { Wake } from './wake.js'
+
+const maxErrorLength = 1_000
 
 /** What a standby remembers of the lease between two looks. */
 export interface Watch {
@@ -52,7 +54,7 @@ export function validUntil(renewedAt: number, termMs: number): number {
 
 export interface LeaseKeeperOptions {
   readonly leases: LeaseStore
-  /** Random id of this relay. */
+  /** Name of this relay, which no other has. */
   readonly owner: string
   readonly termMs: number
   readonly pollMs: number
@@ -76,6 +78,7 @@ export class LeaseKeeper {
   #lost: OutboxError | undefined
   #timer: NodeJS.Timeout | undefined
   #failures = 0
+  #error: { readonly text: string; readonly at: number } | undefined
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options
@@ -130,6 +133,15 @@ export class LeaseKeeper {
     throw this.#lost
   }
 
+  /** Stored with the next renewal, or with the release, for whoever looks at the table. */
+  noteError({ code, message }: OutboxError): void {
+    this.#error = { text: storable(`${code}: ${message}`), at: this.#options.now() }
+  }
+
+  #errorToStore(): OwnerError | undefined {
+    return this.#error && { text: this.#error.text, ageMs: Math.max(0, this.#options.now() - this.#error.at) }
+  }
+
   #schedule(ms: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.#renew(), ms)
@@ -140,8 +152,10 @@ export class LeaseKeeper {
     const lease = this.#lease
     if (lease === undefined) return
     const startedAt = now()
+    const error = this.#error
     try {
-      const renewed = await bounded(leases.renew(lease, termMs), termMs)
+      const renewed = await bounded(leases.renew(lease, termMs, this.#errorToStore()), termMs)
+      if (renewed && error === this.#error) this.#error = undefined
       if (lease !== this.#lease) return
       if (renewed) {
         this.#failures = 0
@@ -168,7 +182,10 @@ export class LeaseKeeper {
     this.#lease = undefined
     clearTimeout(this.#timer)
     if (lease === undefined || !release) return
-    await bounded(this.#options.leases.release(lease), this.#options.termMs / 3).catch(() => undefined)
+    const { leases, termMs } = this.#options
+    const released = leases.release(lease, this.#errorToStore())
+    this.#error = undefined
+    await bounded(released, termMs / 3).catch(() => undefined)
   }
 }
 
@@ -187,6 +204,14 @@ async function bounded<T>(answer: Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
+}
+
+/** What every database takes: no NUL, no half of a surrogate pair. */
+export function storable(text: string): string {
+  return text
+    .slice(0, maxErrorLength)
+    .replaceAll('\u0000', '')
+    .replaceAll(/\p{Surrogate}/gu, '\ufffd')
 }
 
 function lost(why: string): OutboxError {

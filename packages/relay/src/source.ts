@@ -3,7 +3,7 @@ import type { SourceProblem } from './problem.js'
 
 /** Proof of ownership; every statement that makes rows leave carries it. */
 export interface Lease {
-  /** Random id of the owning process. */
+  /** Name of the owning relay: `host/process id/random`. */
   readonly owner: string
   /** Fencing token: one higher at every acquisition. */
   readonly epoch: number
@@ -16,6 +16,14 @@ export interface LeaseState {
   readonly renewals: number
   /** By the database's clock. */
   readonly expired: boolean
+}
+
+/** What a relay says about itself to whoever looks at the table. */
+export interface OwnerError {
+  /** `CODE: message`, at most 1,000 characters. Never a secret. */
+  readonly text: string
+  /** How long ago that was, in ms. */
+  readonly ageMs: number
 }
 
 /**
@@ -33,10 +41,10 @@ export interface LeaseStore {
     termMs: number
     unchangedSince?: Pick<LeaseState, 'epoch' | 'renewals'> | undefined
   }): Promise<{ lease: Lease; unclean: boolean } | undefined>
-  /** False: the lease is lost. */
-  renew(lease: Lease, termMs: number): Promise<boolean>
-  /** Empties the owner, if it is still ours, so that a standby can take over at once. */
-  release(lease: Lease): Promise<void>
+  /** False: the lease is lost. Without `error`, what is stored of an earlier one stays. */
+  renew(lease: Lease, termMs: number, error?: OwnerError): Promise<boolean>
+  /** Empties the owner, if it is still ours, so that a standby can take over at once. `error`: as in `renew`. */
+  release(lease: Lease, error?: OwnerError): Promise<void>
   close(): Promise<void>
 }
 

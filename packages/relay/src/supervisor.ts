@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { isOutboxError, OutboxError } from '@outboxkit/core'
 import { backoffMs } from './backoff.js'
 import type { FaultPhase, RelayEmitter } from './events.js'
@@ -6,6 +5,7 @@ import { LeaseKeeper } from './lease.js'
 import { Loop, type LoopEnd, type OncePass } from './loop.js'
 import type { Histograms, RelayCounters, RelayGauges } from './metrics.js'
 import type { ResolvedOptions } from './options.js'
+import { ownerName } from './owner-name.js'
 import { Wake } from './wake.js'
 
 export interface SupervisorNeeds {
@@ -45,7 +45,7 @@ export class Supervisor {
     const { source, termMs, standbyPollMs, ownerPrefix, retry, now, random } = needs.options
     this.#keeper = new LeaseKeeper({
       leases: source.leases,
-      owner: ownerPrefix + randomUUID(),
+      owner: ownerName(ownerPrefix),
       termMs,
       pollMs: standbyPollMs,
       retry,
@@ -60,6 +60,7 @@ export class Supervisor {
       onRenewed: () => needs.metrics.renewals++,
       onRenewFailed: (error) => needs.onFault('renew', error),
     })
+    needs.emitter.on('fault', ({ error }) => this.#keeper.noteError(error))
   }
 
   /** Polls at once. */
@@ -159,6 +160,7 @@ export class Supervisor {
     this.#loop = undefined
     metrics.owner = 0
     this.#compareFingerprint(loop.fingerprint)
+    if (end.kind === 'halted') this.#keeper.noteError(end.error)
     await this.#keeper.end(end.quiet)
     await closeQuietly(() => options.source.close(), onFault)
     return end

@@ -249,6 +249,12 @@ export function mysqlLeaseHarness(name: string, url: () => string): LeaseHarness
           await connection.query(`select id from ${tables.lease} for update`)
           return async () => void (await connection.query('commit'))
         },
+        async lastError() {
+          const [row] = await tables.query<{ text: string | null; age: number | null }>(
+            `select last_error as text, timestampdiff(microsecond, last_error_at, utc_timestamp(6)) as age from ${tables.lease}`,
+          )
+          return { text: row?.text ?? null, ageSeconds: row?.age == null ? null : Number(row.age) / 1e6 }
+        },
         async clear() {
           await tables.query(`delete from ${tables.lease}`)
         },

@@ -214,6 +214,12 @@ export function postgresLeaseHarness(url: () => string): LeaseHarness {
           await client.query(`select from ${tables.lease} for update`)
           return async () => void (await client.query('commit'))
         },
+        async lastError() {
+          const [row] = await tables.query<{ text: string | null; age: number | null }>(
+            `select last_error as text, extract(epoch from now() - last_error_at)::float8 as age from ${tables.lease}`,
+          )
+          return { text: row?.text ?? null, ageSeconds: row?.age ?? null }
+        },
         async clear() {
           await tables.query(`delete from ${tables.lease}`)
         },

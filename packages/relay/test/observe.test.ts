@@ -13,6 +13,8 @@ const row = {
   lease_renewals: '3',
   lease_expired_for: '-4.5',
   schema_version: '1',
+  relay_error: 'OUTBOX_PUBLISH_RETRY: no broker:\nnone',
+  relay_error_age: '30.5',
   error_scope_kind: 'key',
   error_scope: '5:order:1',
   error_code: 'OUTBOX_PUBLISH_REJECTED',
@@ -37,6 +39,7 @@ const state: OutboxState = {
     epoch: 7,
     renewals: 3,
     schemaVersion: 1,
+    lastError: { code: 'OUTBOX_PUBLISH_RETRY', message: 'no broker:\nnone', ageSeconds: 30.5 },
   },
   lastError: {
     scopeKind: 'key',

@@ -11,9 +11,10 @@ import {
   judgeCall,
   type Decision,
 } from '../src/decide.js'
+import { ownerName } from '../src/owner-name.js'
 import type { PoisonPolicy } from '../src/options.js'
 import type { Outcome } from '../src/publisher.js'
-import { standbyStep, validUntil, type StandbyStep, type Watch } from '../src/lease.js'
+import { standbyStep, storable, validUntil, type StandbyStep, type Watch } from '../src/lease.js'
 import type { LeaseState } from '../src/source.js'
 
 const error = new OutboxError('OUTBOX_PUBLISH_RETRY', 'no')
@@ -193,4 +194,19 @@ describe('the rows that a read asks for', () => {
     learned.learn(0, 0)
     expect(learned.rows).toBe(expected)
   })
+})
+
+test('the text of an error is one that every database takes, and not a long one', () => {
+  expect(storable('a\0b\ud800c\udc00d 🙂')).toBe('ab\ufffdc\ufffdd 🙂')
+  const long = storable(`${'x'.repeat(999)}🙂`)
+  expect(long).toBe(`${'x'.repeat(999)}\ufffd`)
+})
+
+test('the name of an owner says where it runs, is its own, and fits', () => {
+  expect(ownerName('', 'relay-7d9f8b6c5-x2x9z', 7)).toMatch(/^relay-7d9f8b6c5-x2x9z\/7\/[0-9a-f]{12}$/)
+  expect(ownerName('', 'a', 7)).not.toBe(ownerName('', 'a', 7))
+  const long = ownerName('dev:', `${'x'.repeat(80)}-end`, 4_194_304)
+  expect(long).toMatch(/^dev:x+-end\/4194304\/[0-9a-f]{12}$/)
+  expect(long).toHaveLength(64)
+  expect(ownerName('', 'größe: 1', 1)).toMatch(/^gre1\/1\//)
 })

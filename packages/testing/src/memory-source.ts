@@ -38,7 +38,13 @@ export class MemoryOutbox {
   readonly held = new Map<number, HeldRow>()
   /** What has left, and why; only with the option `archive`. */
   readonly archive: { readonly event: StoredEvent; readonly outcome: ArchiveOutcome }[] = []
-  readonly lease = { owner: null as string | null, epoch: 0, renewals: 0, expiresAt: -Infinity }
+  readonly lease = {
+    owner: null as string | null,
+    epoch: 0,
+    renewals: 0,
+    expiresAt: -Infinity,
+    lastError: undefined as string | undefined,
+  }
   /** What the server says it is. Change it to simulate a restart or a failover. */
   fingerprint = 'memory-1'
   readonly now: () => number
@@ -248,16 +254,19 @@ function memoryLeases({ lease: row, now }: MemoryOutbox, act: Act): LeaseStore {
         row.expiresAt = now() + termMs
         return { lease: { owner, epoch: row.epoch }, unclean }
       }),
-    renew: (lease, termMs) =>
+    renew: (lease, termMs, error) =>
       act('renew', () => {
         if (!isOurs(lease)) return false
+        row.lastError = error?.text ?? row.lastError
         row.renewals++
         row.expiresAt = now() + termMs
         return true
       }),
-    release: (lease) =>
+    release: (lease, error) =>
       act('release', () => {
-        if (isOurs(lease)) row.owner = null
+        if (!isOurs(lease)) return
+        row.owner = null
+        row.lastError = error?.text ?? row.lastError
       }),
     close: () => Promise.resolve(),
   }

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { requirePublishers } from '../config/select.js'
 import type { CommandContext, GlobalFlags } from '../context.js'
 import { parseDuration } from '../operations/duration.js'
 import { exitCodeOf } from '../output/failure.js'
@@ -26,6 +27,7 @@ export function relayCommand(context: CommandContext): Command {
       const flags = command.optsWithGlobals<RelayFlags>()
       const config = await context.loadConfig(flags)
       const outboxes = context.selectOutboxes(config, flags)
+      requirePublishers(outboxes)
       const { colour } = context.output(flags)
       const format = flags.json === true ? 'json' : config.log.format
       // Results go to standard output: lines about the pass must not stand between them.

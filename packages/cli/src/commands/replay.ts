@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError } from 'commander'
+import { requirePublishers } from '../config/select.js'
 import type { CommandContext, GlobalFlags } from '../context.js'
 import { databaseTime, requireArchive, toRange } from '../operations/archive.js'
 import { withDatabase } from '../operations/each-outbox.js'
@@ -46,6 +47,7 @@ export function replayCommand(context: CommandContext): Command {
       const [outbox, ...more] = context.selectOutboxes(await context.loadConfig(flags), flags)
       if (outbox === undefined || more.length > 0)
         command.error('error: there are several outboxes; choose one with --outbox <name>')
+      requirePublishers([outbox])
       const { name, table } = outbox
       const output = context.output(flags)
       await withDatabase(outbox, async (database) => {

@@ -1,6 +1,5 @@
 import {
   isOutboxError,
-  OutboxError,
   resolveTable,
   type Dialect,
   type OutboxTable,
@@ -9,7 +8,7 @@ import {
 import { sourceOrigin, type Publisher, type Source } from '@outboxkit/relay'
 import { kafkaOf, kafkaOfPublisher } from './kafka.js'
 import type { Layer } from './layer.js'
-import type { Problem } from './problems.js'
+import { configurationError, type Problem } from './problems.js'
 import type { CreateSourceOptions, DatabaseSettings, ResolvedOutbox } from './resolved.js'
 import { nested, valueOf, valueOrDefault, whereOf } from './values.js'
 
@@ -40,6 +39,7 @@ export async function resolveOutbox(
   if (database === undefined || table === undefined) return undefined
   const isKnown = source === undefined || origin !== undefined
   const createSource = isKnown ? await sourceFactory(database, layer, origin?.table) : undefined
+  const unpublishable = publisher === undefined && kafka === undefined ? noKafka(at) : undefined
   return {
     name,
     database: { dialect: database.dialect, url: database.url, config: database.config },
@@ -49,7 +49,11 @@ export async function resolveOutbox(
     kafka: publisher === undefined ? kafka?.settings : kafkaOfPublisher(publisher),
     createSource: (options = {}) =>
       (options.archives === false ? undefined : source) ?? createSource?.(options) ?? source ?? never(),
-    createPublisher: ({ onWarning } = {}) => publisher ?? kafka?.createPublisher(onWarning) ?? noKafka(at),
+    unpublishable,
+    createPublisher({ onWarning } = {}) {
+      if (unpublishable !== undefined) throw configurationError([unpublishable])
+      return publisher ?? kafka?.createPublisher(onWarning) ?? never()
+    },
   }
 }
 
@@ -138,13 +142,14 @@ function keys(...names: readonly string[]): readonly string[] {
   return names.flatMap((line) => line.split(' '))
 }
 
-function noKafka(at: string): never {
-  throw new OutboxError(
-    'OUTBOX_CONFIG_INVALID',
-    `There is nowhere to publish to: ${at}kafka.brokers is not set. Set OUTBOXKIT_KAFKA_BROKERS (or KAFKA_BROKERS), or give kafka or a publisher in the configuration file.`,
-  )
+function noKafka(at: string): Problem {
+  return {
+    where: `${at}kafka.brokers`,
+    message:
+      'There is nowhere to publish to. Set OUTBOXKIT_KAFKA_BROKERS (or KAFKA_BROKERS), or give kafka or a publisher in the configuration file.',
+  }
 }
 
 function never(): never {
-  throw new TypeError('a configuration has a source or makes one')
+  throw new TypeError('a configuration has a source and a publisher, or makes them')
 }

@@ -1,5 +1,6 @@
 import type { Dialect, OptionalPart, OutboxTable, PartitionedTable, StoredEvent } from '@outboxkit/core'
 import type { Publisher, RelayOptions, Source } from '@outboxkit/relay'
+import type { Problem } from './problems.js'
 
 /** How to reach a database: a URL, or what the driver's own constructor takes. Never printed. */
 export interface DatabaseSettings {
@@ -43,6 +44,8 @@ export interface ResolvedOutbox {
    * of our own for the same tables, if they are known. Throws `OUTBOX_OPTION_INVALID`.
    */
   createSource(options?: CreateSourceOptions): Source
+  /** Why `createPublisher` would throw `OUTBOX_CONFIG_INVALID`: nothing says where to. */
+  readonly unpublishable?: Problem | undefined
   createPublisher(options?: { readonly onWarning?: (message: string) => void }): Publisher
 }
 

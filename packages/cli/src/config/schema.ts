@@ -74,7 +74,7 @@ const envelopes = ['cloudevents', 'cloudevents-structured', 'debezium'] as const
 
 const kafka = group({
   brokers: list(
-    z.string().regex(/^[^\s,]+:\d+$/, { error: "must be 'host:port'" }),
+    z.string().regex(/^[^\s,/]+:\d+$/, { error: "must be 'host:port'" }),
     '`host:port` of some brokers; they name the others.',
     { what: "a list of 'host:port'" },
   ),

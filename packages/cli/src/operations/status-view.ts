@@ -1,4 +1,4 @@
-import type { OutboxState, RowCount } from '@outboxkit/relay'
+import type { HeldError, OutboxState, RowCount } from '@outboxkit/relay'
 import { isDev } from '../dev/owner.js'
 import type { Output } from '../output/output.js'
 import { counted, oneLine } from './dead-view.js'
@@ -18,6 +18,7 @@ export function printStatus(output: Output, status: OutboxStatus | StatusFailure
   output.line(`  backlog     ${backlogText(state)}`)
   output.line(`  relay       ${relayText(state)}`)
   output.line(`  held        ${heldText(state)}`)
+  if (state.lastError !== undefined) output.line(`  held for    ${heldForText(state.lastError)}`)
   output.line(`  last error  ${errorText(state)}`)
   const hint = hintFor(state)
   if (hint !== undefined) output.line(`  hint        ${output.paint.yellow(hint)}`)
@@ -26,11 +27,17 @@ export function printStatus(output: Output, status: OutboxStatus | StatusFailure
 // A relay that works has published an event long before, in seconds.
 const stuckAfter = 30
 
+// An error is told anew with every try, the pauses between which are shorter, in seconds.
+const isOverAfter = 120
+
 /** What to look at next, when events wait for longer than they should. */
 export function hintFor({ backlog, lease }: OutboxState): string | undefined {
   if (backlog.oldestAgeSeconds === null || backlog.oldestAgeSeconds < stuckAfter) return undefined
   if (lease === undefined || lease.owner === null || lease.expired)
     return "events wait and no relay owns the table: start one ('outboxkit relay')"
+  const { lastError } = lease
+  if (lastError !== undefined && lastError.ageSeconds < isOverAfter)
+    return 'events wait although a relay owns the table: the last error may be why'
   return 'events wait although a relay owns the table: its log and /metrics say whether the broker takes nothing, or it only has much to do'
 }
 
@@ -68,11 +75,15 @@ function columns(cells: readonly string[]): string {
 export function statusData(status: OutboxStatus | StatusFailure): object {
   if (!('error' in status)) {
     const { state, ...place } = status
-    const { lease = null, lastError = null } = state
-    return { ...place, ...state, lease, lastError, hint: hintFor(state) ?? null }
+    const { lastError = null } = state
+    return { ...place, ...state, lease: leaseData(state), lastError, hint: hintFor(state) ?? null }
   }
   const { code, message } = status.error
   return { outbox: status.outbox, error: { code, message } }
+}
+
+function leaseData({ lease }: OutboxState): object | null {
+  return lease === undefined ? null : { ...lease, lastError: lease.lastError ?? null }
 }
 
 function backlogText({ backlog, held }: OutboxState): string {
@@ -106,9 +117,13 @@ function heldText({ held }: OutboxState): string {
   return `${parts.join(', ')}${since} ('outboxkit dead list')`
 }
 
-function errorText({ lastError }: OutboxState): string {
-  if (lastError === undefined) return 'none of an event that is held'
-  const { code, reason, ageSeconds, scopeKind, scope, attempts } = lastError
+function errorText({ lease }: OutboxState): string {
+  if (lease?.lastError === undefined) return 'none of a relay'
+  const { code, message, ageSeconds } = lease.lastError
+  return `${code} ${age(ageSeconds)} ago: ${oneLine(message, 300)}`
+}
+
+function heldForText({ code, reason, ageSeconds, scopeKind, scope, attempts }: HeldError): string {
   return `${code} ${age(ageSeconds)} ago (${scopeKind} ${oneLine(scope, 60)}, ${counted(attempts, 'attempt')}): ${oneLine(reason, 300)}`
 }
 

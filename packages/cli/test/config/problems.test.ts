@@ -117,6 +117,12 @@ describe('what is wrong', () => {
       {},
       /^kafka\.brokers\.0: must be 'host:port', got "localhost"\.$/,
     ],
+    [
+      'brokers with a scheme',
+      { database, kafka: { brokers: ['PLAINTEXT://kafka:9092'] } },
+      {},
+      /^kafka\.brokers\.0: must be 'host:port', got "PLAINTEXT:\/\/kafka:9092"\.$/,
+    ],
   ])('%s', async (_, object, environment, message) => {
     const problems = await problemsOf(object, environment)
     expect(problems[0]).toMatch(message)

@@ -110,6 +110,8 @@ const columns = Object.fromEntries(
     'fingerprint',
     'log_position',
     'suspicion',
+    'last_error',
+    'last_error_at',
     'schema_version',
   ].map((name) => [name, {}]),
 )

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { inlineStatement } from '@outboxkit/core'
+import type { RelayError } from '@outboxkit/relay'
 import { toRange } from '../../src/operations/archive.js'
 import { eventData, printEvent } from '../../src/operations/dead-view.js'
 import type { DeadEventInFull } from '../../src/operations/dead.js'
@@ -15,7 +16,15 @@ describe('status', () => {
   const state = {
     backlog: { ...none, oldestAgeSeconds: null },
     held: { key: none, topic: none, time: none, oldestAgeSeconds: null },
-    lease: { owner: 'me', epoch: 1, expired: false, expiresInSeconds: 9, renewals: 1, schemaVersion: 1 },
+    lease: {
+      owner: 'me',
+      epoch: 1,
+      expired: false,
+      expiresInSeconds: 9,
+      renewals: 1,
+      schemaVersion: 1,
+      lastError: undefined as RelayError | undefined,
+    },
     lastError: undefined,
     databaseTime: new Date(0),
   }
@@ -38,7 +47,18 @@ describe('status', () => {
     const text = shown({ held: { ...held, oldestAgeSeconds: 1 }, lastError })
     expect(text).toMatch(/backlog +empty, except what is held\n/)
     expect(text).toContain('4 events by key, 1 event by topic, the oldest')
-    expect(text).toContain('1 attempt)')
+    expect(text).toMatch(/held for +C 1\.0s ago \(key a, 1 attempt\): r\n/)
+  })
+
+  it('says what last went wrong in the relay, and points to it while events wait', () => {
+    expect(shown({})).toMatch(/last error +none of a relay\n$/)
+    const lastError = { code: 'OUTBOX_PUBLISH_RETRY', message: 'no\nbroker', ageSeconds: 3 }
+    const lease = { ...state.lease, lastError }
+    expect(shown({ lease })).toMatch(/last error +OUTBOX_PUBLISH_RETRY 3\.0s ago: no.*broker\n$/)
+    const backlog = { rows: 1, atLeast: false, oldestAgeSeconds: 31 }
+    expect(shown({ lease, backlog })).toContain('the last error may be why')
+    const old = { ...lease, lastError: { ...lastError, ageSeconds: 121 } }
+    expect(shown({ lease: old, backlog })).toContain('its log and /metrics say')
   })
 })
 

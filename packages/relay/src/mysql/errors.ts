@@ -81,7 +81,10 @@ const hints: Readonly<Record<number, string>> = {
   [errno.noDatabaseSelected]:
     '. The URL names no database: write mysql://…/DATABASE, or set table: { schema }.',
   [errno.noDatabase]: '. Is the database in the URL, or in table: { schema }, right?',
-  [errno.noTable]: '. Was the table dropped or renamed? Create it again with the SQL of createTablesSql().',
+  [errno.noTable]:
+    '. Was the table dropped or renamed? Create it again with a migration (outboxkit generate, or the SQL of createTablesSql()).',
+  [errno.noColumn]:
+    '. The tables are not those that this relay needs; outboxkit doctor says in what they differ.',
   [errno.tableDenied]: '. The account of the relay lacks a privilege.',
   [errno.columnDenied]: '. The account of the relay lacks a privilege.',
   [errno.packetTooLarge]:

@@ -102,7 +102,7 @@ async function inspectTables(
     const problem = fatal(
       'tables',
       `There is no table ${names} in this database, or the account of the relay may not see it.`,
-      `Create it with the SQL of createTablesSql('mysql'), or grant select on it to the account; is the database right (in the URL, or the option table.schema)?`,
+      `Create it with a migration (outboxkit generate, or the SQL of createTablesSql('mysql')), or grant select on it to the account; is the database right (in the URL, or the option table.schema)?`,
     )
     return { problems: [problem] }
   }
@@ -158,7 +158,7 @@ async function columns(
       fatal(
         'columns',
         `${name} lacks the column${missing.length > 1 ? 's' : ''} ${missing.join(', ')}.`,
-        `Add what createTablesSql('mysql') shows.`,
+        `Add what is missing with a migration (outboxkit generate, or what createTablesSql('mysql') shows).`,
       ),
     ]
   const problems: SourceProblem[] = []

@@ -1,5 +1,5 @@
 import { latestSchemaVersion, qualifiedName, type OutboxTable } from '@outboxkit/core'
-import type { Lease } from '../source.js'
+import type { Lease, OwnerError } from '../source.js'
 import type { Statement } from './connection.js'
 
 // The session is in UTC. sysdate(), not now(): a statement may have waited for the row.
@@ -44,18 +44,18 @@ export function takeLease(table: OutboxTable, owner: string, termMs: number): St
 }
 
 /** One row affected if the lease is still ours; none either when a newer program has changed the tables meanwhile. */
-export function renewLease(table: OutboxTable, lease: Lease, termMs: number): Statement {
+export function renewLease(table: OutboxTable, lease: Lease, termMs: number, error?: OwnerError): Statement {
   return {
-    text: `update ${qualifiedName(table, 'mysql', 'lease')} set renewals = renewals + 1, expires_at = ${expiry} where id = 1 and owner = ? and epoch = cast(? as unsigned) and schema_version <= ${latestSchemaVersion}`,
-    values: [microseconds(termMs), lease.owner, lease.epoch],
+    text: `update ${qualifiedName(table, 'mysql', 'lease')} set renewals = renewals + 1, expires_at = ${expiry}, ${noteError} where id = 1 and owner = ? and epoch = cast(? as unsigned) and schema_version <= ${latestSchemaVersion}`,
+    values: [microseconds(termMs), ...errorValues(error), lease.owner, lease.epoch],
   }
 }
 
 /** Empties the owner, if it is ours. */
-export function releaseLease(table: OutboxTable, lease: Lease): Statement {
+export function releaseLease(table: OutboxTable, lease: Lease, error?: OwnerError): Statement {
   return {
-    text: `update ${qualifiedName(table, 'mysql', 'lease')} set owner = null, expires_at = null where id = 1 and owner = ? and epoch = cast(? as unsigned)`,
-    values: [lease.owner, lease.epoch],
+    text: `update ${qualifiedName(table, 'mysql', 'lease')} set owner = null, expires_at = null, ${noteError} where id = 1 and owner = ? and epoch = cast(? as unsigned)`,
+    values: [...errorValues(error), lease.owner, lease.epoch],
   }
 }
 
@@ -72,6 +72,14 @@ export function storeFingerprint(table: OutboxTable, fingerprint: string): State
     text: `update ${qualifiedName(table, 'mysql', 'lease')} set fingerprint = ? where id = 1`,
     values: [fingerprint],
   }
+}
+
+const noteError =
+  'last_error_at = if(? is null, last_error_at, sysdate(6) - interval ? microsecond), last_error = coalesce(?, last_error)'
+
+function errorValues(error: OwnerError | undefined): readonly (string | number | null)[] {
+  if (error === undefined) return [null, 0, null]
+  return [error.text, microseconds(error.ageMs), error.text]
 }
 
 const microseconds = (ms: number): number => Math.round(ms * 1_000)

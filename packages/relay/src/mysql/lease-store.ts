@@ -1,5 +1,5 @@
 import { isOutboxError, type OutboxTable } from '@outboxkit/core'
-import type { Lease, LeaseState, LeaseStore } from '../source.js'
+import type { Lease, LeaseState, LeaseStore, OwnerError } from '../source.js'
 import type { Connection, RawRow, Run } from './connection.js'
 import { text } from './decode.js'
 import { errno } from './errors.js'
@@ -67,16 +67,16 @@ export class MysqlLeaseStore implements LeaseStore {
     )
   }
 
-  async renew(lease: Lease, termMs: number): Promise<boolean> {
+  async renew(lease: Lease, termMs: number, error?: OwnerError): Promise<boolean> {
     const { affected } = await this.#connection.query(
-      renewLease(this.#table, lease, termMs),
+      renewLease(this.#table, lease, termMs, error),
       answerTime(termMs),
     )
     return affected > 0
   }
 
-  async release(lease: Lease): Promise<void> {
-    await this.#connection.query(releaseLease(this.#table, lease))
+  async release(lease: Lease, error?: OwnerError): Promise<void> {
+    await this.#connection.query(releaseLease(this.#table, lease, error))
   }
 
   close(): Promise<void> {

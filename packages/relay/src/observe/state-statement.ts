@@ -24,6 +24,8 @@ select ${text(`(select count(*) from (select 1 from ${outbox} limit ${countUpTo}
   ${text('l.renewals')} as lease_renewals,
   ${text(sinceSeconds('l.expires_at'))} as lease_expired_for,
   ${text('l.schema_version')} as schema_version,
+  l.last_error as relay_error,
+  ${text(sinceSeconds('l.last_error_at'))} as relay_error_age,
   h.scope_kind as error_scope_kind,
   h.scope as error_scope,
   h.code as error_code,

@@ -40,6 +40,14 @@ export interface LeaseSummary {
   readonly epoch: number
   readonly renewals: number
   readonly schemaVersion: number
+  /** What last went wrong in whichever relay owned the table then; it may be over. */
+  readonly lastError: RelayError | undefined
+}
+
+export interface RelayError {
+  readonly code: string
+  readonly message: string
+  readonly ageSeconds: number
 }
 
 export interface HeldError {
@@ -108,7 +116,13 @@ function toLease(row: Row): LeaseSummary | undefined {
     epoch: Number(row['lease_epoch']),
     renewals: Number(row['lease_renewals']),
     schemaVersion: Number(row['schema_version']),
+    lastError: toRelayError(row['relay_error'], numberOrNull(row['relay_error_age'])),
   }
+}
+
+function toRelayError(text: string | null | undefined, ageSeconds: number | null): RelayError | undefined {
+  const [, code = '', message = ''] = /^(\w+): (.*)$/s.exec(text ?? '') ?? []
+  return code === '' ? undefined : { code, message, ageSeconds: Math.max(0, ageSeconds ?? 0) }
 }
 
 function toError(row: Row, ageSeconds: number | null): HeldError | undefined {

@@ -28,7 +28,9 @@ function isFromServer(error: unknown): boolean {
 }
 
 const hints: Readonly<Record<string, string>> = {
-  '42P01': '. Was the table dropped or renamed? Create it again with the SQL of createTablesSql().',
+  '42P01':
+    '. Was the table dropped or renamed? Create it again with a migration (outboxkit generate, or the SQL of createTablesSql()).',
+  '42703': '. The tables are not those that this relay needs; outboxkit doctor says in what they differ.',
   '42501':
     '. The role of the relay lacks a privilege, or a row-level policy applies to it (use a role with BYPASSRLS).',
   '57014': '. The statement took longer than statementTimeoutMs.',

@@ -103,7 +103,7 @@ function missingTables(found: Inspection, table: OutboxTable): SourceProblem[] {
       fatal(
         'tables',
         `There is no table ${names} in this database.`,
-        `Create it with the SQL of createTablesSql('postgres'); is the schema right (option table.schema)?`,
+        `Create it with a migration (outboxkit generate, or the SQL of createTablesSql('postgres')); is the schema right (option table.schema)?`,
       ),
     ]
   }
@@ -137,7 +137,7 @@ function columns({ columns: types }: Inspection, table: OutboxTable): SourceProb
       fatal(
         'columns',
         `${name} lacks the column${missing.length > 1 ? 's' : ''} ${missing.join(', ')}.`,
-        `Add what createTablesSql('postgres') shows.`,
+        `Add what is missing with a migration (outboxkit generate, or what createTablesSql('postgres') shows).`,
       ),
     ]
   const isBytes = types['payload'] === 'bytea'

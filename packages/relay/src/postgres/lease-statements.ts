@@ -1,5 +1,5 @@
 import { latestSchemaVersion, qualifiedName, type OutboxTable } from '@outboxkit/core'
-import type { Lease, LeaseState } from '../source.js'
+import type { Lease, LeaseState, OwnerError } from '../source.js'
 import type { Statement } from './connection.js'
 
 // clock_timestamp(), not now(): a statement may have waited for the row.
@@ -53,25 +53,26 @@ returning t.epoch, (l.owner is not null)::text`,
 }
 
 /** One row if the lease is still ours; none either when a newer program has changed the tables meanwhile. */
-export function renewLease(table: OutboxTable, lease: Lease, termMs: number): Statement {
+export function renewLease(table: OutboxTable, lease: Lease, termMs: number, error?: OwnerError): Statement {
   return {
     name: 'outboxkit_lease_renew',
     text: `
 update ${qualifiedName(table, 'postgres', 'lease')} l
-set renewals = l.renewals + 1, expires_at = clock_timestamp() + $3 * interval '1 millisecond'
+set renewals = l.renewals + 1, expires_at = clock_timestamp() + $3 * interval '1 millisecond',
+  ${noteError(4)}
 where l.id = 1 and l.owner = $1 and l.epoch = $2::int8 and l.schema_version <= ${latestSchemaVersion} returning 1`,
-    values: [lease.owner, lease.epoch, termMs],
+    values: [lease.owner, lease.epoch, termMs, ...errorValues(error)],
   }
 }
 
 /** Empties the owner, if it is ours. */
-export function releaseLease(table: OutboxTable, lease: Lease): Statement {
+export function releaseLease(table: OutboxTable, lease: Lease, error?: OwnerError): Statement {
   return {
     name: 'outboxkit_lease_release',
     text: `
-update ${qualifiedName(table, 'postgres', 'lease')} l set owner = null, expires_at = null
+update ${qualifiedName(table, 'postgres', 'lease')} l set owner = null, expires_at = null, ${noteError(3)}
 where l.id = 1 and l.owner = $1 and l.epoch = $2::int8`,
-    values: [lease.owner, lease.epoch],
+    values: [lease.owner, lease.epoch, ...errorValues(error)],
   }
 }
 
@@ -85,4 +86,15 @@ with l as materialized (select * from ${target} where id = 1 and owner = $1 and 
 update ${target} t set fingerprint = $3 from l where t.id = l.id returning l.fingerprint`,
     values: [lease.owner, lease.epoch, fingerprint],
   }
+}
+
+/** Assignments; the text and its age are the parameters `first` and the one after it. */
+function noteError(first: number): string {
+  return `last_error = coalesce($${first}::text, l.last_error), last_error_at = case
+    when $${first}::text is null then l.last_error_at
+    else clock_timestamp() - $${first + 1}::float8 * interval '1 millisecond' end`
+}
+
+function errorValues(error: OwnerError | undefined): readonly (string | number | null)[] {
+  return [error?.text ?? null, error?.ageMs ?? null]
 }

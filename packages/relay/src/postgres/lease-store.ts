@@ -1,5 +1,5 @@
 import { isOutboxError, type OutboxTable } from '@outboxkit/core'
-import type { Lease, LeaseState, LeaseStore } from '../source.js'
+import type { Lease, LeaseState, LeaseStore, OwnerError } from '../source.js'
 import type { Connection, RawRow, Statement } from './connection.js'
 import { inspect } from './inspect.js'
 import { insertLease, readLease, releaseLease, renewLease, takeLease } from './lease-statements.js'
@@ -47,12 +47,12 @@ export class PostgresLeaseStore implements LeaseStore {
     })
   }
 
-  async renew(lease: Lease, termMs: number): Promise<boolean> {
-    return (await this.#query(renewLease(this.#table, lease, termMs), termMs)).length > 0
+  async renew(lease: Lease, termMs: number, error?: OwnerError): Promise<boolean> {
+    return (await this.#query(renewLease(this.#table, lease, termMs, error), termMs)).length > 0
   }
 
-  async release(lease: Lease): Promise<void> {
-    await this.#query(releaseLease(this.#table, lease))
+  async release(lease: Lease, error?: OwnerError): Promise<void> {
+    await this.#query(releaseLease(this.#table, lease, error))
   }
 
   close(): Promise<void> {

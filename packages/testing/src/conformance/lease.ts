@@ -11,6 +11,8 @@ export interface LeaseUnderTest {
   shiftExpiry(ms: number): Promise<void>
   /** Locks the row, as a statement of somebody else would; resolves with what ends that. */
   lockRow(): Promise<() => Promise<void>>
+  /** What is stored of the owner's last error, and how many seconds ago that was. */
+  lastError(): Promise<{ readonly text: string | null; readonly ageSeconds: number | null }>
   /** Deletes the row of the table. */
   clear(): Promise<void>
   dispose(): Promise<void>
@@ -163,6 +165,26 @@ function renewTests(current: () => LeaseUnderTest): void {
     await pause(10)
     expect(await store.renew(lease, termMs)).toBe(true)
     expect((await store.look()).expired).toBe(false)
+  })
+
+  it('keeps what the owner says of its last error until the next one, through releases and take-overs', async () => {
+    const [a, b] = [current().store(), current().store()]
+    const first = await acquired(a, 'a')
+    expect(await current().lastError()).toEqual({ text: null, ageSeconds: null })
+    await a.renew(first, termMs, { text: 'OUTBOX_PUBLISH_RETRY: größer als 1 \'"\\', ageMs: 90_500 })
+    await a.renew(first, termMs)
+    await a.release(first)
+    const second = await acquired(b, 'b')
+    await b.renew(second, termMs)
+    const { text, ageSeconds } = await current().lastError()
+    expect(text).toBe('OUTBOX_PUBLISH_RETRY: größer als 1 \'"\\')
+    expect(ageSeconds).toBeGreaterThanOrEqual(90)
+    expect(ageSeconds).toBeLessThan(180)
+    expect(await a.renew(first, termMs, { text: 'of one that has lost it', ageMs: 0 })).toBe(false)
+    await a.release(first, { text: 'of one that has lost it', ageMs: 0 })
+    expect(await current().lastError()).toMatchObject({ text })
+    await b.release(second, { text: 'the last words', ageMs: 0 })
+    expect(await current().lastError()).toMatchObject({ text: 'the last words' })
   })
 
   it('is lost after a take-over', async () => {

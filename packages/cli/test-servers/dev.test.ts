@@ -141,7 +141,7 @@ describe('dev where nobody has published', () => {
     expect(await lease()).toMatchObject({ owner: expect.stringMatching(/^dev:[\w.-]+\/\d+\/[0-9a-f]{12}$/) })
     const second = dev()
     expect(await second.until('standby')).toMatchObject({
-      text: expect.stringMatching(/^Another outboxkit dev \(dev-/),
+      text: expect.stringMatching(/^Another outboxkit dev \(dev:/),
     })
   })
 

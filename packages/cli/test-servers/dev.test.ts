@@ -94,7 +94,7 @@ describe('dev where nobody has published', () => {
   it('waits for the tables, and says how to make them', async () => {
     const shown = dev()
     expect(await shown.until('tables-missing')).toMatchObject({
-      text: expect.stringContaining('npx outboxkit generate, then npx knex migrate:latest'),
+      text: expect.stringContaining('npx knex migrate:latest (npx outboxkit generate writes'),
     })
     await create()
     await shown.until('waiting')

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { latestSchemaVersion, resolveSchema, resolveTable, type SchemaOptions } from '@outboxkit/core'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import {
   baseline,
   compareSchema,
@@ -86,6 +86,31 @@ describe.each(servers)('outboxkit migrate on %s', (server) => {
     expect(await target.database.query('select 1 from outbox')).toHaveLength(1)
     await target.database.query('delete from outbox')
     expect(await revert(request(), 1)).toHaveLength(1)
+  })
+
+  // MySQL and MariaDB have no transaction around what drops a table.
+  test.runIf(dialect === 'postgres')('waits with that for events that are being written', async () => {
+    generate()
+    await migrate(request())
+    const [writer, watcher] = [await connect(), await connect()]
+    let reverted: Promise<unknown> | undefined
+    await writer.transaction(async (query) => {
+      await query(
+        `insert into outbox (id, aggregatetype, aggregateid, type, payload) values (gen_random_uuid(), 'order', '1', 't', '{}')`,
+      )
+      reverted = revert(request(), 1).catch((error: unknown) => error)
+      await vi.waitFor(
+        async () => {
+          const waiting = await watcher.query(
+            `select 1 from pg_locks where not granted and relation = 'outbox'::regclass`,
+          )
+          expect(waiting).toHaveLength(1)
+        },
+        { timeout: 10_000 },
+      )
+    })
+    expect(await reverted).toMatchObject({ message: expect.stringContaining('not published') as string })
+    expect(await watcher.query('select 1 from outbox')).toHaveLength(1)
   })
 
   test('from nothing to every part, step by step; no row is lost; the way back leaves nothing', async () => {

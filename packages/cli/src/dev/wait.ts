@@ -60,8 +60,8 @@ export function nextCommand({ file, migrations: { tool } }: DevProject): string 
   if (tool === undefined)
     return file === undefined
       ? 'In another terminal, in your project: npx outboxkit init'
-      : 'In another terminal: npx outboxkit generate, then apply the migration that it writes'
-  return `In another terminal: npx outboxkit generate, then ${migrate[tool]}`
+      : 'In another terminal: apply the migration that init has written, or that npx outboxkit generate writes'
+  return `In another terminal: ${migrate[tool]} (npx outboxkit generate writes the migration, if init has not)`
 }
 
 export function pause(ms: number, signal: AbortSignal): Promise<void> {

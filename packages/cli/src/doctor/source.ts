@@ -58,6 +58,6 @@ export function sourceFamily(outbox: ResolvedOutbox): Family {
 function withCommand(found: Problem): Problem {
   if (found.check !== 'tables' || !found.found.startsWith('There is no table')) return found
   const todo =
-    'Run: outboxkit generate, then apply the migration that it writes (outboxkit init sets a project up). Or is another schema or database meant (option table.schema)?'
+    'Apply the migration that outboxkit init has written, or that outboxkit generate writes. Or is another schema or database meant (option table.schema)?'
   return { ...found, todo }
 }

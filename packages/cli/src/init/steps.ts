@@ -88,8 +88,8 @@ function wrapStep(
 
 const quoted = (text: string): string => `'${JSON.stringify(text).slice(1, -1).replaceAll("'", "\\'")}'`
 
-function emitStep(orm: Orm, { database }: Choice, db: string): Step {
-  const { begin, handle, write, id } = transactions(orm, database === 'postgres')
+function emitStep(orm: Orm, { database, style }: Choice, db: string): Step {
+  const { begin, handle, write, id } = transactions(orm, database === 'postgres', style.isTypeScript)
   const event = `{ aggregateType: 'order', aggregateId: ${id}, type: 'order.placed', payload: { total: 12 } }`
   return {
     title: 'Emit, in the transaction that writes your rows',
@@ -103,7 +103,7 @@ function emitStep(orm: Orm, { database }: Choice, db: string): Step {
 }
 
 /** MySQL does not give back the rows that it has written. */
-function transactions(orm: Orm, returning: boolean) {
+function transactions(orm: Orm, returning: boolean, isTypeScript: boolean) {
   if (orm === 'prisma')
     return {
       begin: '$transaction',
@@ -116,7 +116,8 @@ function transactions(orm: Orm, returning: boolean) {
       begin: 'transaction',
       handle: 'tx',
       write: `const [order] = await tx.insert(orders).values(data).${returning ? 'returning()' : '$returningId()'}`,
-      id: 'order.id',
+      // for noUncheckedIndexedAccess
+      id: isTypeScript ? 'order!.id' : 'order.id',
     }
   return {
     begin: 'transaction',

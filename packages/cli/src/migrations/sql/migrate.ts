@@ -1,7 +1,6 @@
 import {
   latestSchemaVersion,
   OutboxError,
-  qualifiedName,
   resolveSchema,
   upgradeSql,
   type OutboxTable,
@@ -15,6 +14,7 @@ import { readSchema } from '../read-schema.js'
 import type { SqlMigration } from './files.js'
 import { applyOnMysql, revertOnMysql } from './run-mysql.js'
 import { applyOnPostgres, revertOnPostgres } from './run-postgres.js'
+import { droppedTables, refuseUnpublished } from './unpublished.js'
 import { checkHistory, createVersionTable, note, readApplied } from './version-table.js'
 
 export interface MigrateRequest {
@@ -81,7 +81,7 @@ export async function revert(request: MigrateRequest, count: number): Promise<re
     for (const { name, down } of last)
       if (down === undefined)
         throw new OutboxError('OUTBOX_MIGRATION_FAILED', `There is no ${name}.down.sql. Nothing was changed.`)
-    await refuseUnpublished(request, last)
+    await refuseUnpublished(database.query, droppedTables(database.dialect, table, last))
     const reverted: MigratedFile[] = []
     for (const file of last.toReversed()) {
       request.onProgress?.(file.name)
@@ -111,27 +111,6 @@ export async function baseline(request: MigrateRequest): Promise<readonly string
     }
     return names
   })
-}
-
-/** A table that goes would take its events with it, for good. */
-async function refuseUnpublished(
-  { database, table }: MigrateRequest,
-  files: readonly SqlMigration[],
-): Promise<void> {
-  const dropped = files
-    .flatMap(({ down = [] }) => down)
-    .filter((statement) => /^drop\s+table/i.test(statement))
-  for (const kind of ['outbox', 'held'] as const) {
-    const name = qualifiedName(table, database.dialect, kind)
-    if (!dropped.some((statement) => statement.trim().endsWith(` ${name}`))) continue
-    // A table that is gone already: the way back was begun before.
-    const rows = await database.query(`select 1 from ${name} limit 1`).catch(() => [])
-    if (rows.length > 0)
-      throw new OutboxError(
-        'OUTBOX_MIGRATION_FAILED',
-        `${name} has events that are not published, and would be dropped with them. Nothing was changed. Let a relay publish them, or discard them, first.`,
-      )
-  }
 }
 
 async function refuseNewer(database: Database, table: OutboxTable): Promise<void> {

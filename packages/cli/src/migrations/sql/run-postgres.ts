@@ -4,6 +4,7 @@ import type { Query } from '../../database/database.js'
 import type { SqlMigration } from './files.js'
 import { lockPostgres } from './lock.js'
 import type { MigratedFile, MigrateRequest } from './migrate.js'
+import { droppedTables, refuseUnpublished } from './unpublished.js'
 import { createVersionTable, forget, note, readApplied } from './version-table.js'
 
 // A change of a table waits for the transactions that use it, and every insert waits behind the change: so it waits
@@ -23,7 +24,7 @@ export function applyOnPostgres(
     const applied = await readApplied(query, 'postgres', table)
     if (applied.has(file.name)) return false
     // First what a migration brings: the schema that the table of versions is in.
-    await run()
+    await run(file.up)
     await query(createVersionTable('postgres', table))
     await note(query, 'postgres', table, file, { done: file.up.length, state: 'applied' })
     return true
@@ -36,30 +37,44 @@ export function revertOnPostgres(
   file: SqlMigration,
 ): Promise<MigratedFile | undefined> {
   const { table } = request
-  return inTransaction(request, file, file.down ?? [], async (query, run) => {
+  const { down = [] } = file
+  return inTransaction(request, file, down, async (query, run) => {
     const applied = await readApplied(query, 'postgres', table)
     if (!applied.has(file.name)) return false
-    await run()
+    const dropped = await existing(query, droppedTables('postgres', table, [file]))
+    await run(dropped.map((name) => `lock table ${name}`))
+    // Once more: nobody can write an event any longer.
+    await refuseUnpublished(query, dropped)
+    await run(down)
     await forget(query, 'postgres', table, file.name)
     return true
   })
+}
+
+async function existing(query: Query, names: readonly string[]): Promise<readonly string[]> {
+  const rows = await query(
+    'select name from unnest($1::text[]) as name where to_regclass(name) is not null',
+    [names],
+  )
+  return rows.map((row) => String(row['name']))
 }
 
 async function inTransaction(
   { database, table, waitMs = 60_000 }: MigrateRequest,
   { name }: SqlMigration,
   statements: readonly string[],
-  work: (query: Query, run: () => Promise<void>) => Promise<boolean>,
+  work: (query: Query, run: (part: readonly string[]) => Promise<void>) => Promise<boolean>,
 ): Promise<MigratedFile | undefined> {
   for (let attempt = 1; ; attempt++) {
-    let running = 0
+    let [running, count] = [0, 0]
     try {
       const isDone = await database.transaction(async (query) => {
         await lockPostgres(query, table, waitMs)
         await query(`set local lock_timeout = ${tableWaitMs}`)
-        return work(query, async () => {
-          for (const statement of statements) {
-            running++
+        return work(query, async (part) => {
+          count = part.length
+          for (const [index, statement] of part.entries()) {
+            running = index + 1
             await query(statement)
           }
         })
@@ -71,7 +86,7 @@ async function inTransaction(
         await setTimeout(pauseMs)
         continue
       }
-      throw failure(error, { name, running, count: statements.length, waitMs })
+      throw failure(error, { name, running, count, waitMs })
     }
   }
 }

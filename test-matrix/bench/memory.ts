@@ -21,19 +21,28 @@ export const memory: Bench = {
     for (const name of stage.options.databases) {
       const database = await stage.database(name)
       for (const driver of stage.options.drivers) {
-        yield await measure(stage, { database, driver, events: stage.size(1_000_000), bytes: 300 })
+        const small = { database, driver, events: stage.size(1_000_000), bytes: 300 }
         // Wire formats put a few bytes around it.
-        yield await measure(stage, { database, driver, events: stage.size(5_000), bytes: 1024 * 1024 })
+        const large = { database, driver, events: stage.size(5_000), bytes: 1024 * 1024 }
+        for (const heapMiB of [undefined, deployedHeapMiB]) {
+          yield await measure(stage, { ...small, heapMiB })
+          yield await measure(stage, { ...large, heapMiB })
+        }
       }
     }
   },
 }
+
+// As the image and the systemd unit start the worker. Without a limit Node takes what the machine has to spare.
+const deployedHeapMiB = 128
 
 interface Load {
   readonly database: BenchDatabase
   readonly driver: DriverName
   readonly events: number
   readonly bytes: number
+  /** The limit of Node's heap. */
+  readonly heapMiB: number | undefined
 }
 
 async function measure(stage: Stage, load: Load): Promise<Series> {
@@ -48,7 +57,7 @@ async function measure(stage: Stage, load: Load): Promise<Series> {
     0.5,
   )
   return {
-    bench: `memory: ${load.events.toLocaleString('en-US')} events of ${size}`,
+    bench: `memory: ${load.events.toLocaleString('en-US')} events of ${size}${load.heapMiB === undefined ? '' : `, heap of ${load.heapMiB} MiB`}`,
     database: load.database.name,
     orm: null,
     driver: load.driver,
@@ -60,13 +69,17 @@ async function measure(stage: Stage, load: Load): Promise<Series> {
   }
 }
 
-async function drainWatched(stage: Stage, { database, driver, events, bytes }: Load): Promise<Memory> {
+async function drainWatched(
+  stage: Stage,
+  { database, driver, events, bytes, heapMiB }: Load,
+): Promise<Memory> {
   await database.fill(events, bytes)
   const config = { 'max.message.bytes': '8388608', 'retention.bytes': '1073741824' }
   return stage.withTopic(config, async (topic) => {
     const samples: number[] = []
     let relay: RelayProcess | undefined
-    await stage.withRelay({ database, driver, topic, until: events }, async (started) => {
+    const flags = heapMiB === undefined ? [] : [`--max-old-space-size=${heapMiB}`]
+    await stage.withRelay({ database, driver, topic, until: events, flags }, async (started) => {
       relay = started
       const timer = setInterval(() => {
         const now = started.child.residentMiB()

@@ -38,9 +38,14 @@ export class RelayProcess {
     this.child = child
   }
 
-  static async start(config: RelayConfig, runtime: Runtime, profile?: string): Promise<RelayProcess> {
+  static async start(
+    config: RelayConfig,
+    runtime: Runtime & { readonly flags: readonly string[] },
+    profile?: string,
+  ): Promise<RelayProcess> {
     if (profile !== undefined) mkdirSync(profile, { recursive: true })
-    const flags = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+    const profiling = profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profile}`]
+    const flags = [...runtime.flags, ...profiling]
     const child = await Child.start<RelayLine>('relay-child', config, { ...runtime, flags })
     try {
       await child.waitFor('owner', 30_000)

@@ -73,13 +73,16 @@ export class Stage {
       readonly topic: string
       readonly until?: number
       readonly sleepAfterMs?: number
+      /** Of Node.js. */
+      readonly flags?: readonly string[]
     },
     work: (relay: RelayProcess) => Promise<T>,
   ): Promise<T> {
-    const { database, ...rest } = target
+    const { database, flags = [], ...rest } = target
     const brokers = await this.brokers()
     const config = { ...rest, database: database.name, url: database.url, brokers }
-    const relay = await RelayProcess.start(config, await runtimeFor(rest.driver), this.options.profile)
+    const runtime = { ...(await runtimeFor(rest.driver)), flags }
+    const relay = await RelayProcess.start(config, runtime, this.options.profile)
     this.#relays.add(relay)
     try {
       const result = await work(relay)

@@ -3,7 +3,14 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 /** Siblings resolve from source through the paths of tsconfig.json: no build is needed to test. */
 const project = (test: TestProjectInlineConfiguration['test']): TestProjectInlineConfiguration => ({
   resolve: { tsconfigPaths: true },
-  test: { pool: 'forks', testTimeout: 60_000, hookTimeout: 120_000, ...test },
+  test: {
+    pool: 'forks',
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // How long to wait for what will come is no assertion; vitest's own second is too short for a busy machine.
+    expect: { poll: { timeout: 30_000, interval: 25 } },
+    ...test,
+  },
 })
 
 /** The adapter's own tests once more, with another Drizzle in the place of the newest. */

@@ -1,4 +1,4 @@
-import type { Report } from '../checker/index.js'
+import type { Counts, Report } from '../checker/index.js'
 import type { PlantedFault } from '../workload/relay-config.js'
 import { openStage, seedOr, type DatabaseName } from './stage.js'
 
@@ -12,8 +12,9 @@ export async function runPlanted(
   planted: PlantedFault | undefined,
   events: number,
   holdMs: readonly [number, number],
+  attempt = 0,
 ): Promise<Report> {
-  await using stage = await openStage({ on, seed: seedOr(17) })
+  await using stage = await openStage({ on, seed: seedOr(17) + attempt })
   const wrong = stage.relay('wrong', planted === undefined ? {} : { planted })
   await wrong.waitFor('owner')
   const restart = async (): Promise<void> => {
@@ -28,4 +29,20 @@ export async function runPlanted(
   // What it has given up is found at a restart at the latest: behind its successors.
   if (!isCaughtInTheAct) await restart()
   return await stage.check({ minEmitted: events, ...(planted === undefined ? {} : { planted }) })
+}
+
+/**
+ * Which of these kinds of failure a wrong relay was not found by. What it does wrong takes the right moment, which a busy
+ * machine may miss: so it gets three runs, each with a seed of its own.
+ */
+export async function notFound(
+  kinds: readonly (keyof Counts)[],
+  ...[on, planted, events, holdMs]: [DatabaseName, PlantedFault, number, readonly [number, number]]
+): Promise<readonly (keyof Counts)[]> {
+  let missing = kinds
+  for (let attempt = 0; missing.length > 0 && attempt < 3; attempt++) {
+    const { total } = await runPlanted(on, planted, events, holdMs, attempt)
+    missing = missing.filter((kind) => total[kind] === 0)
+  }
+  return missing
 }

@@ -95,7 +95,7 @@ describe.each(['mysql', 'mariadb'] as const)('%s', (server) => {
       expect(all).toEqual(one('warning held', '1 by topic', 'no such topic'))
       // InnoDB shows its transactions as they were up to 0.1 s ago, when somebody has looked in between.
       await expect
-        .poll(() => found(impatient), { interval: 150, timeout: 5_000 })
+        .poll(() => found(impatient), { interval: 150 })
         .toEqual(one('warning old-transactions', `session ${other.threadId}`, `kill ${other.threadId}`))
       expect(all).toEqual(one('warning purge-lag', 'undo logs'))
     } finally {

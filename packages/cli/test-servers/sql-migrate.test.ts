@@ -106,7 +106,7 @@ describe.each(servers)('outboxkit migrate on %s', (server) => {
           )
           expect(waiting).toHaveLength(1)
         },
-        { timeout: 10_000 },
+        { timeout: 30_000 },
       )
     })
     expect(await reverted).toMatchObject({ message: expect.stringContaining('not published') as string })

@@ -95,10 +95,8 @@ describe('a program whose network dies', () => {
       const ended = new Promise((resolve) => child.once('close', resolve))
       await new Promise((resolve) => child.stdout.once('data', resolve))
       cluster.network.silence()
-      const start = performance.now()
       child.stdin.write('go')
-      expect(await Promise.race([ended, sleep(10_000, 'still there', { ref: false })])).toBe(0)
-      expect(performance.now() - start).toBeLessThan(5_000)
+      expect(await Promise.race([ended, sleep(20_000, 'still there', { ref: false })])).toBe(0)
       child.kill('SIGKILL')
     } finally {
       await cluster.close()

@@ -73,7 +73,7 @@ describe.each(versions)('knex, $version:', ({ knex }) => {
       await expect(trx.commit()).rejects.toThrow(/./)
       expect(hooks).toEqual([])
       // Knex may hand out the lost connection once more before it has heard of the loss.
-      await vi.waitFor(() => db.transaction((next) => next.emit(event('next'))))
+      await vi.waitFor(() => db.transaction((next) => next.emit(event('next'))), { timeout: 30_000 })
       expect(await database.types()).toEqual(['next'])
     })
 

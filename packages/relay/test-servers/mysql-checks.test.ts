@@ -206,9 +206,7 @@ describe.each(servers)('%s: an account of its own', (server) => {
     expect(events.map(({ position }) => position)).toEqual([high])
     await source.settle({ done: events, held: [] })
     await expect
-      .poll(async () => ((await source.read(never)).events.length > 0 ? 'events' : source.stats?.holes), {
-        timeout: 5_000,
-      })
+      .poll(async () => ((await source.read(never)).events.length > 0 ? 'events' : source.stats?.holes))
       .toBe(1)
     await slow.commit()
     expect((await source.read(never)).events.map(({ position }) => position)).toEqual([low])

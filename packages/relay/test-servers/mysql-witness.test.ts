@@ -63,7 +63,7 @@ describe('MySQL: who inserts', () => {
       'statements',
     )
     let ended = false
-    const inserted = slow.query(slowInsert(`${tables.database}.work(4)`)).finally(() => (ended = true))
+    const inserted = slow.query(slowInsert(`${tables.database}.work(8)`)).finally(() => (ended = true))
     await pause(200)
     const noted = (await witness.look()) ?? new Set()
     const missing: string[][] = []

@@ -40,7 +40,7 @@ async function readFor(source: PostgresSource, ms: number): Promise<number[]> {
 
 async function readUntil(source: PostgresSource, done: () => boolean): Promise<number[]> {
   const positions: number[] = []
-  for (const until = performance.now() + 10_000; !done(); await pause(2)) {
+  for (const until = performance.now() + 30_000; !done(); await pause(2)) {
     expect(performance.now(), JSON.stringify(source.stats)).toBeLessThan(until)
     positions.push(...(await read(source)))
   }
@@ -386,7 +386,8 @@ describe('connections', () => {
     const startedAt = performance.now()
     setTimeout(() => abort.abort(), 50)
     expect((await source.read(abort.signal)).events).toEqual([])
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+    // It would wait for statementTimeoutMs otherwise.
+    expect(performance.now() - startedAt).toBeLessThan(10_000)
     await blocker.rollback()
     await source.settle({ done: events, held: [] })
     expect(await tables.positions()).toEqual([])

@@ -61,7 +61,7 @@ export function eventsOf<Name extends RelayEventName>(
 }
 
 /** Resolves when `condition` holds; rejects after `timeoutMs`. */
-export async function until(condition: () => boolean, timeoutMs = 5_000): Promise<void> {
+export async function until(condition: () => boolean, timeoutMs = 30_000): Promise<void> {
   const startedAt = performance.now()
   while (!condition()) {
     if (performance.now() - startedAt > timeoutMs)

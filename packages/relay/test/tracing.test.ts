@@ -28,7 +28,7 @@ async function publish(rows: Partial<StoredEvent>[], publisher: Publisher = memo
   for (const row of rows) outbox.insert(row)
   tracing.reset()
   await using relay = createRelay({ source: memorySource(outbox), publisher, ...quick })
-  await relay.drain({ maxEvents: rows.length, deadlineMs: 2_000 })
+  await relay.drain({ maxEvents: rows.length, deadlineMs: 30_000 })
   return sends()
 }
 

@@ -158,7 +158,7 @@ describe('questions on a terminal', () => {
       { value: 'a', label: 'PostgreSQL' },
       { value: 'b', label: 'MySQL' },
     ])
-    await vi.waitFor(() => expect(shown.join('')).toContain('MySQL'))
+    await vi.waitFor(() => expect(shown.join('')).toContain('MySQL'), { timeout: 30_000 })
     type('\u001B[B')
     type('\r')
     await expect(answer).resolves.toBe('b')
@@ -167,13 +167,13 @@ describe('questions on a terminal', () => {
   it('take what is usual for Enter alone, else what is typed', async () => {
     const first = terminal()
     const usual = first.ask.text('Where?', 'src/x.ts')
-    await vi.waitFor(() => expect(first.shown.join('')).toContain('Where?'))
+    await vi.waitFor(() => expect(first.shown.join('')).toContain('Where?'), { timeout: 30_000 })
     first.type('\r')
     await expect(usual).resolves.toBe('src/x.ts')
 
     const second = terminal()
     const typed = second.ask.text('Where?', 'src/x.ts')
-    await vi.waitFor(() => expect(second.shown.join('')).toContain('Where?'))
+    await vi.waitFor(() => expect(second.shown.join('')).toContain('Where?'), { timeout: 30_000 })
     second.type('a.ts')
     second.type('\r')
     await expect(typed).resolves.toBe('a.ts')
@@ -182,7 +182,7 @@ describe('questions on a terminal', () => {
   it('are left with Ctrl-C', async () => {
     const { ask, type, shown } = terminal()
     const answer = ask.select('Which one?', [{ value: 1, label: 'One' }])
-    await vi.waitFor(() => expect(shown.join('')).toContain('Which one?'))
+    await vi.waitFor(() => expect(shown.join('')).toContain('Which one?'), { timeout: 30_000 })
     type('\u0003')
     await expect(answer).rejects.toBeInstanceOf(QuestionsLeft)
   })

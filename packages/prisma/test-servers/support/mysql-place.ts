@@ -116,7 +116,7 @@ export async function swallowDeadlock({ database }: MysqlPlace, tx: Pick<Tx, 'or
 
 /** Not innodb_trx: its answer stays what it was while anybody asks more often than every 100 ms. */
 async function untilWaiting(database: FreshDatabase): Promise<void> {
-  for (const deadline = performance.now() + 10_000; performance.now() < deadline; await sleep(10)) {
+  for (const deadline = performance.now() + 30_000; performance.now() < deadline; await sleep(10)) {
     const rows = await database.query(
       "select 1 from information_schema.processlist where db = ? and info like 'update%total = 1%left%'",
       [database.database],

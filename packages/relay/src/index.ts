@@ -15,6 +15,7 @@ export type {
   Lease,
   LeaseState,
   LeaseStore,
+  OwnerError,
   ParkedEvent,
   Settlement,
   Source,

@@ -1,9 +1,8 @@
 import { OutboxError } from '@outboxkit/core'
 import { backoffMs, type BackoffBounds, type Random } from './backoff.js'
-import type { Lease, LeaseState, LeaseStore, OwnerError } from './source.js'
+import type { LastError } from './last-error.js'
+import type { Lease, LeaseState, LeaseStore } from './source.js'
 import type { Wake } from './wake.js'
-
-const maxErrorLength = 1_000
 
 /** What a standby remembers of the lease between two looks. */
 export interface Watch {
@@ -62,6 +61,8 @@ export interface LeaseKeeperOptions {
   readonly now: () => number
   readonly random: Random
   readonly wake: Wake
+  /** Stored with a renewal, or with the release. */
+  readonly lastError: LastError
   readonly onStandby: (look: LeaseState) => void
   /** The lease was looked at while waiting for it. */
   readonly onLook: () => void
@@ -78,7 +79,6 @@ export class LeaseKeeper {
   #lost: OutboxError | undefined
   #timer: NodeJS.Timeout | undefined
   #failures = 0
-  #error: { readonly text: string; readonly at: number } | undefined
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options
@@ -133,29 +133,20 @@ export class LeaseKeeper {
     throw this.#lost
   }
 
-  /** Stored with the next renewal, or with the release, for whoever looks at the table. */
-  noteError({ code, message }: OutboxError): void {
-    this.#error = { text: storable(`${code}: ${message}`), at: this.#options.now() }
-  }
-
-  #errorToStore(): OwnerError | undefined {
-    return this.#error && { text: this.#error.text, ageMs: Math.max(0, this.#options.now() - this.#error.at) }
-  }
-
   #schedule(ms: number): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.#renew(), ms)
   }
 
   async #renew(): Promise<void> {
-    const { leases, termMs, now, retry, random, wake, onRenewed, onRenewFailed } = this.#options
+    const { leases, termMs, now, retry, random, wake, lastError, onRenewed, onRenewFailed } = this.#options
     const lease = this.#lease
     if (lease === undefined) return
     const startedAt = now()
-    const error = this.#error
+    // After a failure bare: a text that the table does not take must not cost the lease.
+    const toStore = this.#failures === 0 ? lastError.take() : undefined
     try {
-      const renewed = await bounded(leases.renew(lease, termMs, this.#errorToStore()), termMs)
-      if (renewed && error === this.#error) this.#error = undefined
+      const renewed = await bounded(leases.renew(lease, termMs, toStore), termMs)
       if (lease !== this.#lease) return
       if (renewed) {
         this.#failures = 0
@@ -182,10 +173,15 @@ export class LeaseKeeper {
     this.#lease = undefined
     clearTimeout(this.#timer)
     if (lease === undefined || !release) return
-    const { leases, termMs } = this.#options
-    const released = leases.release(lease, this.#errorToStore())
-    this.#error = undefined
-    await bounded(released, termMs / 3).catch(() => undefined)
+    const { termMs } = this.#options
+    await bounded(this.#release(lease), termMs / 3).catch(() => undefined)
+  }
+
+  async #release(lease: Lease): Promise<void> {
+    const { leases, lastError } = this.#options
+    const toStore = lastError.take()
+    if (toStore === undefined) return leases.release(lease)
+    await leases.release(lease, toStore).catch(() => leases.release(lease))
   }
 }
 
@@ -204,14 +200,6 @@ async function bounded<T>(answer: Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** What every database takes: no NUL, no half of a surrogate pair. */
-export function storable(text: string): string {
-  return text
-    .slice(0, maxErrorLength)
-    .replaceAll('\u0000', '')
-    .replaceAll(/\p{Surrogate}/gu, '\ufffd')
 }
 
 function lost(why: string): OutboxError {

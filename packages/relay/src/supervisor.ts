@@ -1,6 +1,7 @@
 import { isOutboxError, OutboxError } from '@outboxkit/core'
 import { backoffMs } from './backoff.js'
 import type { FaultPhase, RelayEmitter } from './events.js'
+import { LastError } from './last-error.js'
 import { LeaseKeeper } from './lease.js'
 import { Loop, type LoopEnd, type OncePass } from './loop.js'
 import type { Histograms, RelayCounters, RelayGauges } from './metrics.js'
@@ -34,6 +35,7 @@ export class Supervisor {
   readonly #needs: SupervisorNeeds
   readonly #keeper: LeaseKeeper
   readonly #wake = new Wake()
+  readonly #lastError: LastError
   #loop: Loop | undefined
   #stopped = false
   /** Somebody has called {@link wake} since the loop that runs, or ran last, began. */
@@ -43,6 +45,7 @@ export class Supervisor {
   constructor(needs: SupervisorNeeds) {
     this.#needs = needs
     const { source, termMs, standbyPollMs, ownerPrefix, retry, now, random } = needs.options
+    this.#lastError = new LastError(now)
     this.#keeper = new LeaseKeeper({
       leases: source.leases,
       owner: ownerName(ownerPrefix),
@@ -52,6 +55,7 @@ export class Supervisor {
       now,
       random,
       wake: this.#wake,
+      lastError: this.#lastError,
       onStandby: ({ owner, epoch }) => {
         needs.onStandby()
         needs.emitter.emit('standby', { owner, epoch })
@@ -60,7 +64,10 @@ export class Supervisor {
       onRenewed: () => needs.metrics.renewals++,
       onRenewFailed: (error) => needs.onFault('renew', error),
     })
-    needs.emitter.on('fault', ({ error }) => this.#keeper.noteError(error))
+    needs.emitter.on('fault', ({ phase, error }) => {
+      // A renewal that fails because of what it was to store would be the next thing to store.
+      if (phase !== 'renew') this.#lastError.note(error)
+    })
   }
 
   /** Polls at once. */
@@ -160,7 +167,7 @@ export class Supervisor {
     this.#loop = undefined
     metrics.owner = 0
     this.#compareFingerprint(loop.fingerprint)
-    if (end.kind === 'halted') this.#keeper.noteError(end.error)
+    if (end.kind === 'halted') this.#lastError.note(end.error)
     await this.#keeper.end(end.quiet)
     await closeQuietly(() => options.source.close(), onFault)
     return end

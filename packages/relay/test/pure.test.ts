@@ -14,7 +14,8 @@ import {
 import { ownerName } from '../src/owner-name.js'
 import type { PoisonPolicy } from '../src/options.js'
 import type { Outcome } from '../src/publisher.js'
-import { standbyStep, storable, validUntil, type StandbyStep, type Watch } from '../src/lease.js'
+import { storable } from '../src/last-error.js'
+import { standbyStep, validUntil, type StandbyStep, type Watch } from '../src/lease.js'
 import type { LeaseState } from '../src/source.js'
 
 const error = new OutboxError('OUTBOX_PUBLISH_RETRY', 'no')

@@ -69,6 +69,30 @@ describe.each(stages)('a relay on $name', ({ open, dialect }) => {
     expect(relay.metrics()).toMatchObject({ published: 5_000, settled: 5_000, faults: 0, late: 0 })
   })
 
+  test('keeps its lease where the text of its last error does not fit', async () => {
+    await stage.query(
+      dialect === 'postgres'
+        ? 'alter table outbox_lease alter column last_error type varchar(10)'
+        : 'alter table outbox_lease modify column last_error varchar(10)',
+    )
+    const termMs = 900
+    const relay = makeRelay('one', { lease: { termMs }, holdAfterMs: 60_000 })
+    const next = makeRelay('two', { lease: { termMs: 60_000 } })
+    publisher.failWith(() => 'retry')
+    await emit(10)
+    await relay.start()
+    await until(() => relay.seen.some(({ event }) => (event as { phase?: string }).phase === 'renew'))
+    await sleep(3 * termMs)
+    expect(relay.metrics()).toMatchObject({ acquisitions: 1, leasesLost: 0, owner: 1 })
+    // It still has something to store when it stops, and hands over at once all the same.
+    await relay.stop()
+    publisher.failWith(undefined)
+    await next.start()
+    await untilEmpty()
+    expect(eventsOf(next.seen, 'owner')).toEqual([{ epoch: 2, unclean: false }])
+    expect(firstPositions()).toHaveLength(10)
+  })
+
   test('a clean stop hands over at once', async () => {
     const first = makeRelay('first', { lease: { termMs: 60_000 } })
     const second = makeRelay('second', { lease: { termMs: 60_000 } })

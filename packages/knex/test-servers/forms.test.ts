@@ -176,6 +176,18 @@ describe.each(versions)('knex, $version:', ({ knex }) => {
       expect(await database.types()).toEqual([])
     })
 
+    test('says why SAVEPOINT failed, too', async () => {
+      const database = await testDatabase()
+      const db = withOutbox(open(database))
+      const outer = db.transaction(async (trx) => {
+        await trx.raw('select no_such_function()').catch(() => undefined)
+        const nested = trx.transaction((inner) => inner.emit(event('a')))
+        await expect(nested).rejects.toMatchObject({ code: '25P02' })
+      })
+      await expect(outer).rejects.toThrow(/./)
+      expect(await database.types()).toEqual([])
+    })
+
     test('transactionProvider', async () => {
       const database = await testDatabase()
       const provider = withOutbox(open(database)).transactionProvider()
